@@ -1,8 +1,10 @@
 """Calls the agent with baresip, plays noise to it, and looks for the noise in its echo.
 
 Usage: baresip.py <host:port of the agent> <codec> <empty directory> [tcp|tls|srtp <authority>]
+       baresip.py <host:port of the agent> <codec> <empty directory> keys
 
-TLS is at the port of the agent plus 3; `srtp` is TLS with media that must be protected.
+TLS is at the port of the agent plus 3; `srtp` is TLS with media that must be protected. `keys` presses
+keys (RFC 4733), each of which the agent presses back, and plays no noise.
 """
 
 import json
@@ -76,10 +78,46 @@ def command(name, params=""):
     line.sendall(f"{len(text)}:{text},".encode())
 
 
+def event(kind):
+    """The next event of this kind, as baresip tells it: a netstring of JSON."""
+    global read
+    while True:
+        length, colon, rest = read.partition(b":")
+        if colon and len(rest) > int(length):
+            read = rest[int(length) + 1 :]
+            told = json.loads(rest[: int(length)])
+            if told.get("type") == kind:
+                return told
+            continue
+        more = line.recv(4096)
+        if not more:
+            sys.exit(f"baresip is gone before {kind}\n" + open(f"{work}/log").read())
+        read += more
+
+
+def press(keys):
+    """Presses each key when the one before has come back."""
+    event("CALL_ESTABLISHED")
+    for key in keys:
+        command("sndcode", key)
+        try:
+            back = event("CALL_DTMF_START")["param"]
+        except TimeoutError:
+            sys.exit(f"{key} did not come back\n" + open(f"{work}/log").read())
+        if back != key:
+            sys.exit(f"{key} came back as {back}")
+    print(f"{len(keys)} keys went there and came back: {keys}")
+
+
+KEYS = "1590*ABCD2468"
+read = b""
 try:
     line = control()
     command("dial", target)
-    time.sleep(11)
+    if way == "keys":
+        press(KEYS)
+    else:
+        time.sleep(11)
     command("hangup")
     time.sleep(1)
     command("quit")
@@ -87,6 +125,8 @@ try:
 finally:
     baresip.kill()
 
+if way == "keys":
+    sys.exit(0)
 dumps = [f"{work}/dump/{name}" for name in os.listdir(f"{work}/dump") if name.endswith("dec.wav")]
 if len(dumps) != 1:
     sys.exit("baresip has heard nothing\n" + open(f"{work}/log").read())

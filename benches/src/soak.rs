@@ -12,7 +12,7 @@ use std::{
     fs,
     path::PathBuf,
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicU32, AtomicUsize, Ordering::Relaxed},
     },
     time::{Duration, Instant},
@@ -28,18 +28,22 @@ use tokio::{
 use self::{held::Held, slope::Slope};
 use crate::e2e_latency::{
     agent::{Agent, Program},
-    call,
-    log::Log,
+    call::{self, CallRecord},
+    log::{Log, What},
     measure,
     pass::{Folders, Plan},
+    statistics::Summary,
     vendors::Vendors,
 };
 
 /// Between the beginnings of the first calls, all of which are under way after this time.
 const RAMP: Duration = Duration::from_secs(30);
 
-/// After the last call, for the agent to let go of it.
+/// After a call, for the agent to let go of it.
 const LET_GO: Duration = Duration::from_secs(2);
+
+/// A call has one to the recognizer, and one to the voice.
+const LINES: usize = 2;
 
 /// The part of the run, at its beginning, in which memory may still grow: 1 of so many.
 const WARM_UP: usize = 4;
@@ -76,6 +80,10 @@ struct Report {
     failed: u32,
     /// How often an answer fell silent and went on.
     gaps: usize,
+    /// Milliseconds from the phone's goodbye until the agent has let go of its lines to vendors.
+    let_go: Option<Summary>,
+    /// Calls with a line that was still there after [`LET_GO`].
+    kept: u32,
     idle: Held,
     after: Held,
     /// Of what is held afterwards, connections to the model that wait for the next call.
@@ -89,8 +97,11 @@ struct Report {
 impl Report {
     fn line(&self) -> String {
         let slope = self.slope.map_or("no slope, too short".to_owned(), |it| it.to_string());
+        let let_go = self.let_go.map_or("no call ended".to_owned(), |it| {
+            format!("let go of after {:.1} ms, p99 {:.1}, max {:.1}", it.p50, it.p99, it.max)
+        });
         format!(
-            "soak: {} calls, {} at once, {:.0} min: {slope}; {} failed, {} gaps; \
+            "soak: {} calls, {} at once, {:.0} min: {slope}; {} failed, {} gaps; {let_go}; \
              files and sockets {} before, {} after, {} of them to the model; threads {}, {}",
             self.calls,
             self.calls_at_once,
@@ -114,6 +125,9 @@ impl Report {
         if self.after.descriptors > self.idle.descriptors + self.pooled {
             faults.push("files or sockets are left open");
         }
+        if self.kept > 0 {
+            faults.push("calls kept a line to a vendor");
+        }
         let grows = |slope: Slope| slope.low > 0.0 && slope.percent_per_hour > MOST;
         if self.minutes >= SHORTEST && self.slope.is_some_and(grows) {
             faults.push("memory grows");
@@ -129,6 +143,8 @@ struct Tally {
     done: AtomicU32,
     failed: AtomicU32,
     gaps: AtomicUsize,
+    kept: AtomicU32,
+    let_go: Mutex<Vec<f64>>,
 }
 
 /// Plays the calls, prints what came out and writes it to a folder.
@@ -190,6 +206,7 @@ async fn soak(args: &Args, program: &Program) -> Result<Report, Box<dyn Error>> 
     }
     sleep(LET_GO).await;
     let after = Held::of(&agent)?;
+    let let_go = std::mem::take(&mut *tally.let_go.lock().unwrap_or_else(PoisonError::into_inner));
     let settled = samples.get(samples.len() / WARM_UP..).unwrap_or_default();
     Ok(Report {
         calls_at_once: args.calls,
@@ -197,6 +214,8 @@ async fn soak(args: &Args, program: &Program) -> Result<Report, Box<dyn Error>> 
         calls: tally.done.load(Relaxed),
         failed: tally.failed.load(Relaxed),
         gaps: tally.gaps.load(Relaxed),
+        let_go: Summary::of(let_go),
+        kept: tally.kept.load(Relaxed),
         idle,
         after,
         pooled: vendors.open_models(),
@@ -212,6 +231,14 @@ async fn one(url: &str, log: &Log, tally: &Tally) {
             let figures = measure::figures(&record, &log.of(number), false);
             tally.done.fetch_add(1, Relaxed);
             tally.gaps.fetch_add(figures.gaps, Relaxed);
+            sleep(LET_GO).await;
+            match let_go(&record, log) {
+                Some(after) => {
+                    let after = after.as_secs_f64() * 1_000.0;
+                    tally.let_go.lock().unwrap_or_else(PoisonError::into_inner).push(after);
+                }
+                None => drop(tally.kept.fetch_add(1, Relaxed)),
+            }
         }
         Err(error) => {
             eprintln!("call {number} failed: {error}");
@@ -221,4 +248,14 @@ async fn one(url: &str, log: &Log, tally: &Tally) {
         }
     }
     log.forget(number);
+}
+
+/// How long after the phone's goodbye the agent had let go of its lines to vendors; `None` when it
+/// has not.
+fn let_go(record: &CallRecord, log: &Log) -> Option<Duration> {
+    let notes = log.of(record.call);
+    let ended = notes.iter().filter(|note| matches!(note.what, What::LineEnded));
+    let ended: Vec<Instant> = ended.map(|note| note.at).collect();
+    let last = ended.iter().max().filter(|_| ended.len() >= LINES)?;
+    Some(last.saturating_duration_since(record.hung_up))
 }

@@ -352,6 +352,9 @@ impl Session {
                 self.on_summarized(generation, text, usage);
             }
             Input::Synthesized { generation, payload } => self.on_audio(generation, payload),
+            Input::SynthesisContinued { generation, texts, bytes, again } => {
+                self.on_continued(generation, texts, (bytes, again));
+            }
             Input::SynthesisFailed { kind } => self.on_synthesis_failed(kind),
             Input::SynthesisFinished { generation } => self.on_synthesis_finished(generation),
             Input::SynthesisHeard { generation, text } => self.on_voice_heard(generation, &text),
@@ -482,11 +485,6 @@ impl Session {
 
     fn live_mut(&mut self, generation: GenerationId) -> Option<&mut Generation> {
         self.live.as_mut().filter(|live| live.id == generation)
-    }
-
-    /// The live generation, if the voice knows it by this name.
-    fn spoken_mut(&mut self, voice: GenerationId) -> Option<&mut Generation> {
-        self.live.as_mut().filter(|live| live.synthesis.voice == voice)
     }
 
     fn emit(&mut self, event: Event) {

@@ -16,8 +16,10 @@ pub struct SpeechGateConfig {
     /// Below this probability, a window counts as silence while somebody speaks.
     pub stop_threshold: f32,
     /// How much speech without a gap is speech and not a click.
+    #[serde(deserialize_with = "crate::duration::deserialize")]
     pub min_speech: Duration,
     /// How much silence without a gap is the end and not a pause between words.
+    #[serde(deserialize_with = "crate::duration::deserialize")]
     pub min_silence: Duration,
 }
 

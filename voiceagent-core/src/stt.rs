@@ -22,7 +22,8 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// `open` connects (within a deadline of its own) and returns a [`Link`]. The pump
 /// - sends interim transcripts that *replace* each other, and finals that never change,
 /// - answers [`SttInput::Finalize`] with a final soon, if it claims
-///   [`SttCapabilities::finalize`],
+///   [`SttCapabilities::finalize`]: an empty one where there is nothing to say. One that ends turns
+///   by itself may answer within a turn only,
 /// - keeps the connection alive through silence, and reconnects with the audio that was not
 ///   finalised, so that a lost socket costs no words,
 /// - tries no sooner than a vendor [asks for](crate::Error::retry_after), and ends with that error at

@@ -20,6 +20,8 @@ use crate::{
 /// - answers with audio of exactly the format that was asked for, in the order of the text,
 /// - begins to speak before [`TtsInput::Finish`], if it claims
 ///   [`TtsCapabilities::streaming_text`],
+/// - keeps back no clause for longer than a second, though it may be what its vendor waits to
+///   have more of: whoever owes audio and is silent counts as [stalled](crate::adapt::FallbackTts),
 /// - sends [`TtsEvent::Finished`] once for each [`TtsInput::Finish`], after the last audio,
 /// - sends nothing more of a generation after [`TtsInput::Cancel`], as soon as it can,
 /// - reconnects when the socket is lost between generations, and reports the loss (without
@@ -135,6 +137,20 @@ pub enum TtsEvent {
         generation: GenerationId,
         /// Whole samples in the format that was asked for.
         payload: Bytes,
+    },
+    /// Another voice goes on with this generation. Only chains of them say so.
+    ///
+    /// The audio so far holds the next `texts` texts completely, and `bytes` of the one behind them;
+    /// from there the audio goes on. A word within which the first voice ended is said again.
+    Continued {
+        /// The attempt to speak.
+        generation: GenerationId,
+        /// How many [`TtsInput::Text`]s, in order, behind those that were [told](Self::Spoken).
+        texts: u32,
+        /// How much of the next one, to the beginning of a word.
+        bytes: u32,
+        /// How much behind that was said already, and is said again.
+        again: u32,
     },
     /// Another voice has taken over. Only chains of them say so.
     FailedOver(Failover),

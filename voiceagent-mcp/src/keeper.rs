@@ -1,5 +1,6 @@
 use std::{sync::Arc, time::Duration};
 
+use futures_util::future::{Fuse, FusedFuture, FutureExt};
 use rmcp::{
     Peer, RoleClient,
     service::{QuitReason, RunningService},
@@ -111,20 +112,22 @@ async fn follow(
 ) -> Option<End> {
     let (peer, end) = (service.peer().clone(), service.cancellation_token());
     let ended = service.waiting();
-    tokio::pin!(ended);
+    let listing = Fuse::terminated();
+    tokio::pin!(ended, listing);
     let mut needed = false;
     loop {
         tokio::select! {
             reason = &mut ended => {
                 return Some(End { reason: reason.unwrap_or(QuitReason::Closed), needed });
             }
-            () = ear.changed.notified() => {
-                match timeout(config.open_timeout, offers(config, &peer)).await {
-                    Ok(Ok(offers)) => state.send_modify(|state| state.offers = offers),
-                    // What was offered before is tried all the same; the server says no itself.
-                    _ => tracing::warn!(server = &*config.name, "the new list does not come"),
-                }
+            () = ear.changed.notified(), if listing.is_terminated() => {
+                listing.set(timeout(config.open_timeout, offers(config, &peer)).fuse());
             }
+            listed = &mut listing => match listed {
+                Ok(Ok(offers)) => state.send_modify(|state| state.offers = offers),
+                // What was offered before is tried all the same; the server says no itself.
+                _ => tracing::warn!(server = &*config.name, "the new list does not come"),
+            },
             asked = owner.recv() => match asked {
                 Some(Needed) => needed = peer.is_transport_closed(),
                 None => {

@@ -33,7 +33,7 @@ pub(crate) use self::webhook::outbound;
 use self::{
     address::{PublicAddress, target, websocket, without_userinfo},
     answerer::read_answerer,
-    builder::Paths,
+    builder::{Paths, Room},
     callers::Callers,
     house::House,
     look_ups::LookUps,
@@ -124,6 +124,7 @@ struct Door {
     look_ups: LookUps,
     callers: Option<Callers>,
     after: Vec<Verb>,
+    room: Option<Room>,
     when_full: Vec<Verb>,
     when_unheard: Vec<Verb>,
     heard: Arc<HeardCalls>,
@@ -312,6 +313,9 @@ impl Door {
 
     /// Takes a place for a call, or says why it is not let in.
     fn admit(&self, webhook: &VoiceWebhook) -> Result<Place, &'static str> {
+        if self.room.as_ref().is_some_and(|has_room| !has_room()) {
+            return Err("the application has no room");
+        }
         let places = match &self.relay {
             Some((_, socket)) => socket.places(),
             None => self.media.places(),

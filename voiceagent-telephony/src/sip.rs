@@ -14,6 +14,7 @@ mod config;
 mod confirmation;
 mod connected;
 mod controls;
+mod copies;
 mod crossing;
 mod datagrams;
 mod dial;
@@ -22,6 +23,7 @@ mod early_media;
 mod framing;
 #[cfg(test)]
 mod fuzz;
+mod gate;
 mod handover;
 mod incoming;
 mod info;
@@ -33,13 +35,16 @@ mod lossy;
 mod negotiation;
 mod network;
 mod office;
+mod outside;
 mod parameters;
 mod peer;
 mod ports;
+mod prober;
 mod progress;
 mod protection;
 mod pulse;
 mod quiet;
+mod reach;
 mod refresh;
 mod refusal;
 mod registration;
@@ -72,6 +77,7 @@ pub use self::{
     network::Network,
     progress::SipProgress,
     protection::SipSrtp,
+    reach::{SipNeighbor, SipReach},
     refusal::SipRefusal,
     server::SipServer,
     tls::SipTls,

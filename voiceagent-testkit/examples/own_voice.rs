@@ -54,7 +54,7 @@ fn register(registry: &mut Registry) {
 struct OwnVoiceConfig {
     url: String,
     key: Secret,
-    #[serde(default = "patience")]
+    #[serde(default = "patience", deserialize_with = "voiceagent_core::duration::deserialize")]
     connect_timeout: Duration,
 }
 

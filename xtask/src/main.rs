@@ -14,6 +14,7 @@ mod proofs;
 mod rust_file;
 mod scorecard;
 mod secrets;
+mod settings;
 mod streaming;
 mod structure;
 mod tree;
@@ -93,7 +94,7 @@ const TASKS: [Task; 15] = [
     },
     Task {
         name: "structure",
-        about: "checks the shape of the code: lengths, names, depth, purity of the session",
+        about: "checks the shape of the code: lengths, names, depth, purity of the session, times",
         run: structure::check,
     },
     Task {

@@ -1,5 +1,7 @@
 use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
 
+use crate::settings;
+
 /// Lines that a file may have.
 const LONGEST_FILE: usize = 500;
 /// Lines that a function may have, from its signature to its last brace.
@@ -63,6 +65,7 @@ impl Scan<'_> {
         let before = |text: &str| place > 0 && tokens[place - 1].to_string() == text;
         match name {
             "fn" => self.function(tokens, place),
+            "struct" => self.findings.extend(settings::unreadable_times(tokens, place)),
             "todo" | "unimplemented" if after("!") => {
                 self.findings.push((line, format!("`{name}!`: finish it")));
             }

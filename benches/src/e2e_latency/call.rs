@@ -27,6 +27,8 @@ pub(crate) struct CallRecord {
     pub(crate) dialled: Instant,
     /// When the call's own clock, which the recording uses, was zero.
     pub(crate) began: Instant,
+    /// The phone was about to hang up.
+    pub(crate) hung_up: Instant,
     pub(crate) ended: Instant,
     pub(crate) spoken: Vec<Spoken>,
     pub(crate) recording: Recording,
@@ -72,6 +74,7 @@ pub(crate) async fn run(url: &str, call: u32) -> Result<CallRecord> {
     }
     phone.wait_until_agent_quiet(QUIET, PATIENCE).await?;
     let id = phone.call_id().to_owned();
+    let hung_up = Instant::now();
     let recording = phone.hang_up().await?;
-    Ok(CallRecord { call, id, dialled, began, ended: Instant::now(), spoken, recording })
+    Ok(CallRecord { call, id, dialled, began, hung_up, ended: Instant::now(), spoken, recording })
 }

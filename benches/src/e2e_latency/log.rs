@@ -26,6 +26,8 @@ pub(crate) enum What {
     FlushReceived { first: String },
     /// The first audio of a flush leaves.
     AudioSent,
+    /// The agent let go of the line to a recognizer or a voice.
+    LineEnded,
 }
 
 /// Something that happened at a vendor.

@@ -1,12 +1,15 @@
 //! What came of a call, worked out afterwards from its record by rules: not by what the agent noted of
 //! it, so that either can be checked by the other, and both by people.
 
+mod engagement;
+
 use jiff::Timestamp;
 use opentelemetry::{KeyValue, trace::SpanKind};
 use serde::{Deserialize, Serialize};
 use tracing::{info, warn};
 use voiceagent_core::{CallId, Error, Result};
 
+pub(crate) use self::engagement::Engagement;
 use crate::{
     brain::{
         intent::{self, Answer},
@@ -27,6 +30,9 @@ pub(crate) struct Analysis {
     /// Whether who called is worth a consultation, as the stored lead says; `None` if there is none,
     /// or nobody knows.
     pub(crate) qualified: Option<bool>,
+    /// How far the caller took part; what was analysed before it was worked out has none.
+    #[serde(default)]
+    pub(crate) engagement: Option<Engagement>,
 }
 
 /// What a tool that succeeded shows of a call, the strongest first: a talk may move a visit and end
@@ -66,7 +72,12 @@ pub(crate) async fn analyse(store: &Store, call: &str) -> Result<Option<Analysis
         },
         None => None,
     };
-    Ok(Some(Analysis { outcome: outcome.to_owned(), because: because.to_owned(), qualified }))
+    Ok(Some(Analysis {
+        outcome: outcome.to_owned(),
+        because: because.to_owned(),
+        qualified,
+        engagement: Some(Engagement::of(&turns, &tools)),
+    }))
 }
 
 /// What came of a call, and what shows it.
@@ -165,6 +176,10 @@ fn tell(spans: &Spans, call: &CallId, analysis: &Analysis, now: Timestamp) {
     ];
     if let Some(qualified) = analysis.qualified {
         attributes.push(KeyValue::new("analysis.qualified", qualified));
+    }
+    if let Some(Engagement { percent, .. }) = analysis.engagement {
+        let percent = i64::try_from(percent).unwrap_or(i64::MAX);
+        attributes.push(KeyValue::new("analysis.engagement", percent));
     }
     spans.note(Piece {
         name: "analysis",

@@ -11,6 +11,7 @@ mod errand;
 pub(crate) mod intent;
 mod lead;
 mod manner;
+mod mood;
 mod names;
 mod numbers;
 mod outcome;
@@ -45,6 +46,7 @@ use self::{
     errand::{Errand, Wish},
     service::Service,
 };
+use crate::summary;
 
 /// Answers callers by rules: books, moves, cancels and looks up visits through the tools that it
 /// is offered, with no vendor and no key.
@@ -151,6 +153,11 @@ impl LanguageModel for RuleBrain {
     }
 
     async fn generate(&self, request: LlmRequest) -> Result<BoxStream<'static, Result<LlmEvent>>> {
+        if summary::is_asked_for(&request) {
+            // Rules sum nothing up, and an empty summary leaves the talk as it is.
+            let nothing = [Ok(LlmEvent::Finished(FinishReason::Stop))];
+            return Ok(stream::iter(nothing).boxed());
+        }
         let mut events = Vec::new();
         let mut finish = FinishReason::Stop;
         let mut call = |tool: &str, arguments: &Value| {

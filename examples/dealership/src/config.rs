@@ -2,7 +2,9 @@
 
 mod calendar;
 mod email;
+mod evaluation;
 mod hosted;
+mod knowledge;
 mod leads;
 mod payments;
 mod portal;
@@ -19,7 +21,7 @@ use std::{
     collections::BTreeMap,
     fmt,
     net::SocketAddr,
-    num::{NonZeroU32, NonZeroUsize},
+    num::{NonZeroU32, NonZeroU64, NonZeroUsize},
     path::PathBuf,
 };
 
@@ -33,7 +35,9 @@ use crate::{departments::Department, store::Place, tools::Identity};
 pub use self::{
     calendar::{CalendarConfig, CalendarProvider},
     email::EmailConfig,
+    evaluation::EvaluationConfig,
     hosted::{SignalWireTable, VapiTable},
+    knowledge::KnowledgeConfig,
     leads::LeadsConfig,
     payments::{PaymentsConfig, PaymentsProvider},
     portal::PortalConfig,
@@ -90,6 +94,10 @@ pub struct Config {
     pub calendar: CalendarConfig,
     /// E-mail.
     pub email: EmailConfig,
+    /// Scenarios that are played week by week.
+    pub evaluation: EvaluationConfig,
+    /// How documents are found.
+    pub knowledge: KnowledgeConfig,
     /// A table with leads.
     pub leads: LeadsConfig,
     /// Services that the tools of templates may ask, by name.
@@ -151,6 +159,12 @@ pub struct ServerConfig {
     /// whoever comes when there is no room hears so. `None` is 100 by the carrier, and no bound that
     /// `/readyz` knows.
     pub most_calls: Option<NonZeroUsize>,
+    /// How late the program may be woken, in milliseconds, before no call is let in: the median of
+    /// three seconds. More is heard in the talk of those who are there.
+    pub most_late_ms: NonZeroU64,
+    /// Memory that the process may have before no call is let in, in mebibytes. `None` is nine tenths
+    /// of what the container or the service may have, where that is bounded (Linux).
+    pub most_memory_mib: Option<NonZeroU64>,
     /// Whether to serve the talk page too, to browsers on this machine only.
     pub talk_page: bool,
     /// A folder in which each call leaves its journal, with all that was said; `None` keeps none.
@@ -169,6 +183,8 @@ impl Default for ServerConfig {
             on_fly: false,
             roles: Roles::ALL,
             most_calls: None,
+            most_late_ms: const { NonZeroU64::new(250).unwrap() },
+            most_memory_mib: None,
             talk_page: false,
             journals: None,
             drain_seconds: 30,

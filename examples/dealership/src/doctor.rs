@@ -8,10 +8,12 @@ mod stored;
 use std::fmt::Write;
 
 use voiceagent_core::{Result, registry::Registry};
+use voiceagent_telephony::sip::SipReach;
 
 use crate::{
     clock::Clock,
     config::{Config, ProviderConfig},
+    knowledge::Librarian,
     server::{self, Needs, Server, Warning},
     shared::{Health, Shared},
 };
@@ -86,6 +88,11 @@ pub async fn examine(config: &Result<Config>, registry: &Registry, clock: Clock)
             model(config, registry, needs.llm.err()),
             provider("voice", "tts", config.tts.as_ref(), needs.tts.err()),
         ]);
+        if let Some(embedding) = &config.knowledge.embedding {
+            let wrong = Librarian::of(config, registry).err();
+            let table = "knowledge.embedding";
+            findings.push(provider("embeddings", table, Some(embedding), wrong));
+        }
     }
     if let Some(folder) = config.journals() {
         findings.push(match server::make_folder("server.journals", folder) {
@@ -213,7 +220,7 @@ fn account(config: &Config, needs: &Needs) -> Finding {
     }
 }
 
-/// Listens for a moment, and tells no registrar.
+/// Listens for a moment, asks the trunk whether it is there, and tells no registrar.
 async fn sip(config: &Config) -> Finding {
     let what = "sip";
     let Some(sip) = &config.sip else {
@@ -221,11 +228,19 @@ async fn sip(config: &Config) -> Finding {
     };
     match server::try_sip(config).await {
         Err(error) => finding(what, State::Wrong, error.message(), ""),
-        Ok(()) if sip.peers.is_empty() && sip.accounts.is_empty() => {
+        Ok(_) if sip.peers.is_empty() && sip.accounts.is_empty() => {
             let next = "Set `sip.peers` to the hosts or networks of the trunk or the PBX.";
             finding(what, State::Warning, "nobody may call: `sip.peers` is empty", next)
         }
-        Ok(()) => ok(what, &format!("{} is free", sip.listen)),
+        Ok(Some(SipReach::Unreachable)) => {
+            let next = "Look whether `sip.trunk.address` is right and, over UDP, its hosts are in \
+                        `sip.peers`; a trunk that never answers OPTIONS needs \
+                        `sip.trunk.keep_alive = 0`.";
+            let seen = "the trunk does not answer OPTIONS, and no call would be made by it";
+            finding(what, State::Warning, seen, next)
+        }
+        Ok(Some(_)) => ok(what, &format!("{} is free, and the trunk answers", sip.listen)),
+        Ok(None) => ok(what, &format!("{} is free", sip.listen)),
     }
 }
 

@@ -10,6 +10,7 @@ mod acts;
 mod caller;
 mod command;
 mod confusion;
+pub(crate) mod cycle;
 mod draft;
 mod exchange;
 mod export;
@@ -37,6 +38,7 @@ use crate::store::Place;
 pub use self::{
     command::{draft_call, score_leads},
     confusion::Confusion,
+    cycle::{Cast, Change, Run},
     draft::draft,
     qualified::judge_leads,
     scenario::Scenario,
@@ -62,7 +64,8 @@ pub struct Verdict {
 
 /// Plays a scenario and judges it. Its database is in memory, or a schema of its own on a server.
 pub async fn judge(scenario: &Scenario, server: Option<&Place>) -> Verdict {
-    let (failures, outcome, transcript) = match play::play(scenario, server).await {
+    let cast = Cast::default();
+    let (failures, outcome, transcript) = match play::play(scenario, (server, &cast)).await {
         Ok(played) => {
             let mut failures = score::score(scenario, &played.trace, &played.tables);
             failures.extend(played.notes);

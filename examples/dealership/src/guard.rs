@@ -7,7 +7,7 @@ mod history;
 #[cfg(test)]
 mod tests;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use futures_util::{StreamExt, stream::BoxStream};
@@ -18,9 +18,10 @@ use voiceagent_core::{
     llm::{LanguageModel, LlmCapabilities, LlmEvent, LlmRequest, ToolCall},
 };
 
-use self::history::History;
+use self::history::{History, Memory};
+use crate::summary;
 
-/// A language model that cannot claim what no tool has done.
+/// A language model that cannot claim what no tool has done, for one call.
 ///
 /// - Words that say that a visit is booked, moved or cancelled, that a text was sent, that the
 ///   caller is put through, or what something costs pass only if the result of a tool in this
@@ -30,13 +31,16 @@ use self::history::History;
 ///   end and names the time, and these words agree to it. Otherwise the tool is told that nothing
 ///   was confirmed, and returns the read-back.
 ///
-/// It keeps nothing: both follow from the conversation, in which an interrupted read-back stands as
-/// what was heard of it. So it also holds for a model that takes over in the middle of a call.
+/// Both follow from the conversation, in which an interrupted read-back stands as what was heard of
+/// it. So it also holds for a model that takes over in the middle of a call. What a summary has taken
+/// out of the conversation the guard remembers: it is one call's. The notes that a model writes for
+/// itself are nothing that is said, and pass.
 ///
 /// Claims are known in English, by their words; what is put in other words gets through.
 #[derive(Debug)]
 pub struct Guard {
     model: Arc<dyn LanguageModel>,
+    memory: Mutex<Memory>,
 }
 
 impl Guard {
@@ -46,7 +50,7 @@ impl Guard {
     /// Guards a model.
     #[must_use]
     pub fn new(model: Arc<dyn LanguageModel>) -> Self {
-        Self { model }
+        Self { model, memory: Mutex::default() }
     }
 }
 
@@ -61,7 +65,15 @@ impl LanguageModel for Guard {
     }
 
     async fn generate(&self, request: LlmRequest) -> Result<BoxStream<'static, Result<LlmEvent>>> {
-        let mut filter = Filter::new(History::of(&request.messages));
+        if summary::is_asked_for(&request) {
+            return self.model.generate(request).await;
+        }
+        let history = {
+            // Nothing is half-done in a panic: what is remembered is only added to.
+            let mut memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
+            memory.recall(&request.messages)
+        };
+        let mut filter = Filter::new(history);
         let answer = self.model.generate(request).await?;
         let checked = answer.flat_map(move |event| {
             let events = match event {

@@ -9,7 +9,7 @@ use axum::{
 };
 use serde_json::json;
 
-use crate::{config::Roles, lobby::Lobby, store::Store, tools::word};
+use crate::{config::Roles, lobby::Lobby, store::Store, strain::Strain, tools::word};
 
 /// `/livez` for whoever restarts the program, `/readyz` for whoever sends it calls, and `/health`,
 /// which is the same as `/readyz`.
@@ -30,6 +30,7 @@ async fn ready(State((store, lobby, roles)): State<(Store, Lobby, Roles)>) -> Re
         "database": database,
         "takes_calls": roles.media && lobby.is_open() && !lobby.is_full(),
         "has_room": lobby.has_room(),
+        "short_of": lobby.strained().map(Strain::word),
         "calls": lobby.calls(),
         "replica": store.replica(),
         "roles": roles.names(),

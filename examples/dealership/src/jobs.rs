@@ -5,6 +5,7 @@
 //! and calling hours, and at what was tried before. After a crash, or an answer that got lost, the
 //! carrier is asked whether it was done; only when it says no, it is done.
 
+mod after_call;
 mod command;
 mod pace;
 mod reach;
@@ -173,6 +174,11 @@ impl Worker {
         self
     }
 
+    /// Whether there is anybody whom it could call or write to.
+    pub(crate) fn reaches_people(&self) -> bool {
+        self.line.is_some() || self.messenger.is_some() || self.mailer.is_some()
+    }
+
     /// Does what is due until `stop` ends, and then what has begun.
     pub async fn run(&self, stop: impl Future<Output = ()>) {
         let work = pin!(self.do_jobs(stop));
@@ -257,6 +263,10 @@ impl Worker {
             JobKind::Callback => self.call_back(job).await,
             JobKind::CampaignStep => self.step(job).await,
             JobKind::ConfirmationText => self.confirm(job).await,
+            JobKind::EvalRun => {
+                Ok(JobEnd::Later(self.clock.now(), "a program that plays scenarios does it"))
+            }
+            JobKind::FollowUp => self.follow_up(job).await,
             JobKind::RecoveryText => self.recover(job).await,
             JobKind::Reminder | JobKind::ReminderText => self.remind(job).await,
         };

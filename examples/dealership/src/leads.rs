@@ -21,7 +21,7 @@ pub use self::{
 };
 
 /// The columns that a lead has, by the names that tables give them.
-const COLUMNS: [(&str, &[&str]); 12] = [
+pub(crate) const COLUMNS: [(&str, &[&str]); 12] = [
     ("best_time", &["best_time", "best time", "best time to call"]),
     ("city", &["city"]),
     ("email", &["email", "e-mail", "mail"]),

@@ -4,6 +4,8 @@ use std::{future::Future, num::NonZeroUsize, sync::Arc};
 
 use tokio::sync::watch;
 
+use crate::strain::Strain;
+
 /// Counts the calls in progress, and ends them when the house is closed. A clone is the same lobby.
 ///
 /// ```
@@ -21,6 +23,7 @@ pub struct Lobby {
     phase: Arc<watch::Sender<Phase>>,
     calls: Arc<watch::Sender<usize>>,
     most: Option<NonZeroUsize>,
+    strain: Arc<watch::Sender<Option<Strain>>>,
 }
 
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
@@ -39,6 +42,7 @@ impl Lobby {
             phase: Arc::new(watch::Sender::new(Phase::Open)),
             calls: Arc::new(watch::Sender::new(0)),
             most: None,
+            strain: Arc::new(watch::Sender::new(None)),
         }
     }
 
@@ -52,14 +56,25 @@ impl Lobby {
     /// Whether no call more is let in.
     #[must_use]
     pub fn is_full(&self) -> bool {
-        self.most.is_some_and(|most| self.calls() >= most.get())
+        self.strained().is_some() || self.most.is_some_and(|most| self.calls() >= most.get())
     }
 
     /// Whether others should send calls here: a tenth of the room is kept for those that are on
     /// their way while they find out.
     #[must_use]
     pub fn has_room(&self) -> bool {
-        self.most.is_none_or(|most| self.calls() < most.get() - most.get() / 10)
+        let is_below = |most: NonZeroUsize| self.calls() < most.get() - most.get() / 10;
+        self.strained().is_none() && self.most.is_none_or(is_below)
+    }
+
+    /// Notes what the machine is short of.
+    pub(crate) fn strain(&self, strain: Option<Strain>) {
+        self.strain.send_replace(strain);
+    }
+
+    /// What the machine is short of. While there is such a thing, no call is let in.
+    pub(crate) fn strained(&self) -> Option<Strain> {
+        *self.strain.borrow()
     }
 
     /// Whether new calls are welcome.
@@ -164,6 +179,17 @@ mod tests {
         drop(calls);
         assert!(lobby.has_room() && !lobby.is_full());
         assert!(Lobby::new().has_room() && !Lobby::new().is_full(), "without a bound");
+    }
+
+    #[test]
+    fn a_machine_that_is_short_of_something_lets_no_call_in_and_keeps_those_that_are_there() {
+        let lobby = Lobby::new();
+        let call = Seat::take(&lobby.calls);
+        lobby.clone().strain(Some(Strain::Memory));
+        assert_eq!((lobby.has_room(), lobby.is_full(), lobby.calls()), (false, true, 1));
+        lobby.strain(None);
+        assert_eq!((lobby.has_room(), lobby.is_full(), lobby.calls()), (true, false, 1));
+        drop(call);
     }
 
     #[tokio::test]

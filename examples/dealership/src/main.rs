@@ -15,7 +15,7 @@ use dealership::{
     calendar::{GoogleAccess, GoogleConsent},
     calls::{self, CallsRequest},
     clock::Clock,
-    config::{CalendarConfig, Config, DealershipConfig, Roles},
+    config::{CalendarConfig, Config, Roles},
     demo::Demo,
     doctor::{
         Surroundings, examine, examine_production, examine_remote, examine_templates, is_ready,
@@ -261,8 +261,8 @@ fn configured(command: Command, mut config: Config, format: LogFormat) -> Result
         Command::Export { since } => run(exported(config, since), error),
         Command::Jobs { command } => run(jobs(command, config), error),
         Command::Leads { command } => run(leads(command, config), error),
-        Command::Mcp(command) => run(command.run(&config, asked_to_stop()), warn),
-        Command::Records(command) => run(records(command, config.dealership), error),
+        Command::Mcp(command) => run(command.run((&config, &registry()), asked_to_stop()), warn),
+        Command::Records(command) => run(records(command, config), error),
         Command::Serve { roles } => {
             config.server.roles = roles.unwrap_or(config.server.roles);
             run(serve(config), info)
@@ -391,9 +391,10 @@ async fn leads(command: LeadsCommand, config: Config) -> Result<()> {
 }
 
 /// Does something with the database, and shows what that tells.
-async fn records(command: RecordsCommand, dealership: DealershipConfig) -> Result<()> {
-    let store = open(&dealership.database).await?;
-    let done = command.run((&store, &dealership), &vendors(), Clock::System.now()).await;
+async fn records(command: RecordsCommand, config: Config) -> Result<()> {
+    let store = open(&config.dealership.database).await?;
+    let known = (&registry(), &vendors());
+    let done = command.run((&store, &config), known, Clock::System.now()).await;
     store.close().await;
     done.map(|text| show(&text))
 }

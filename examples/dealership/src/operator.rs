@@ -25,15 +25,20 @@ use axum::{
     response::{IntoResponse, Response},
     routing::get,
 };
-use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 use tokio::sync::Semaphore;
 use tracing::warn;
 use voiceagent_core::Secret;
 
 use self::{access::Access, refusal::Refusal};
 use crate::{
-    clock::Clock, jobs::Worker, lobby::Lobby, metrics::Rejection, reception::Reception,
-    recordings::Recordings, store::Store,
+    clock::Clock,
+    jobs::Worker,
+    lobby::Lobby,
+    metrics::{Rejection, Stored},
+    reception::Reception,
+    recordings::Recordings,
+    store::{Fault, Store},
 };
 
 pub use self::openapi::description;
@@ -41,8 +46,16 @@ pub use self::openapi::description;
 /// The largest body: a template is a few kilobytes.
 const LARGEST_BODY: usize = 256 * 1024;
 
+/// Over so long the rate of those who do not come is told: of a day there would be none.
+const NO_SHOWS: SignedDuration = SignedDuration::from_hours(30 * 24);
+
 /// Streams of live calls at the same time. Each asks the database a few times a second.
 const MOST_WATCHERS: usize = 32;
+
+/// A job that is due for so long is late: workers look every five seconds.
+const LATE: SignedDuration = SignedDuration::from_mins(10);
+/// Ratings are told of so long.
+const RATED: SignedDuration = SignedDuration::from_hours(30 * 24);
 
 /// What the operator's side is made of.
 #[derive(Debug)]
@@ -115,9 +128,25 @@ async fn metrics(State(desk): State<Shared>, request: Request) -> Response {
         return ([(header::WWW_AUTHENTICATE, "Bearer")], StatusCode::UNAUTHORIZED).into_response();
     }
     // What the process counts is told even where the database does not answer.
-    let jobs = desk.office.store.job_states().await.unwrap_or_default();
-    let text = desk.office.reception.metrics().text(desk.office.lobby.calls(), &jobs);
+    let stored = stored(&desk.office).await.unwrap_or_default();
+    let metrics = desk.office.reception.metrics();
+    let now = desk.office.clock.now();
+    let attended = desk.office.store.attendance(now - NO_SHOWS, now).await;
+    metrics.attendance(&attended.unwrap_or_default());
+    let text = metrics.text(desk.office.lobby.calls(), &stored);
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], text).into_response()
+}
+
+async fn stored(office: &Office) -> Result<Stored, Fault> {
+    let Office { store, worker, clock, .. } = office;
+    let now = clock.now();
+    let late = match worker.reaches_people() {
+        true => store.late_jobs(LATE, now).await?,
+        // Then nothing is done by itself.
+        false => 0,
+    };
+    let since = now.saturating_sub(RATED).unwrap_or(Timestamp::MIN);
+    Ok(Stored { jobs: store.job_states().await?, late, ratings: store.ratings(since).await? })
 }
 
 impl Desk {

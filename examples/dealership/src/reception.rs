@@ -44,7 +44,6 @@ use crate::{
     metrics::{FAILED, Lookup, Metrics},
     minutes::Minutes,
     mirror::{self, Mirror, Talk},
-    payments::Payments,
     phone::Phone,
     record::Record,
     recordings::Recordings,
@@ -52,11 +51,10 @@ use crate::{
     spoken,
     store::{Ending, Fault, Store},
     talk::Visitor,
-    templates::{Prices, Template, Vendors},
+    templates::{FollowUp, Prices, Template, Vendors},
     tools::{KnownCodes, Targets},
     trace::Trace,
     vin::Decoder,
-    weather::WeatherService,
 };
 
 /// A caller hears nothing while it is found out who they are.
@@ -81,6 +79,8 @@ pub struct Reception {
     /// Who stands in for a model.
     rules: Arc<dyn LanguageModel>,
     vendors: Option<Vendors>,
+    /// The model of the configuration, without those who stand in for it.
+    model: Option<Arc<dyn LanguageModel>>,
     /// Whether templates may name models.
     takes_models: bool,
     shared: Shared,
@@ -97,6 +97,8 @@ struct Papers {
     record: Arc<Record>,
     used: UsageReport,
     prices: Option<Prices>,
+    /// What is written after it, in whose name.
+    follow_up: Option<(FollowUp, String)>,
     begun: Instant,
 }
 
@@ -152,7 +154,16 @@ impl Reception {
         };
         let (calls, watchers) = (Mutex::default(), watch::Sender::new(()));
         let shared = Shared::local();
-        Ok(Self { makings, rules, vendors: None, takes_models: true, shared, calls, watchers })
+        Ok(Self {
+            makings,
+            rules,
+            vendors: None,
+            model: None,
+            takes_models: true,
+            shared,
+            calls,
+            watchers,
+        })
     }
 
     /// What is counted of the calls.
@@ -179,7 +190,8 @@ impl Reception {
     /// Lets this model answer, and the rule brain only when the model fails.
     #[must_use]
     pub fn with_model(mut self, model: Arc<dyn LanguageModel>) -> Self {
-        self.makings.llm = self.backed(model);
+        self.makings.llm = self.backed(Arc::clone(&model));
+        self.model = Some(model);
         self
     }
 
@@ -227,31 +239,10 @@ impl Reception {
         self
     }
 
-    /// Decodes VINs with this decoder rather than offline.
-    #[must_use]
-    pub fn with_decoder(mut self, decoder: Decoder) -> Self {
-        self.makings.decoder = decoder;
-        self
-    }
-
-    /// Tells the weather.
-    #[must_use]
-    pub fn with_weather(mut self, weather: WeatherService) -> Self {
-        self.makings.weather = Some(weather);
-        self
-    }
-
     /// Sends texts with this.
     #[must_use]
     pub fn with_messenger(mut self, messenger: Arc<dyn Messenger>) -> Self {
         self.makings.messenger = Some(messenger);
-        self
-    }
-
-    /// Has payments taken.
-    #[must_use]
-    pub fn with_payments(mut self, payments: Payments) -> Self {
-        self.makings.payments = Some(payments);
         self
     }
 
@@ -313,6 +304,10 @@ impl Reception {
             record: Arc::clone(&record),
             used,
             prices: occasion.template.prices,
+            follow_up: occasion.template.follow_up.clone().map(|one| {
+                let place = occasion.place.as_ref().map(|place| &place.location.name);
+                (one, place.unwrap_or(&self.makings.name).clone())
+            }),
             begun,
         };
         self.going_on().insert(id.clone(), papers);
@@ -346,7 +341,7 @@ impl Reception {
     async fn end(&self, call: &CallId) {
         let papers = self.going_on().remove(call);
         let ending = match &papers {
-            Some(Papers { minutes, record, used, prices, begun }) => {
+            Some(Papers { minutes, record, used, prices, begun, .. }) => {
                 record.write().await;
                 let used = used.snapshot();
                 let cost = prices.map(|prices| prices.cost(&used, begun.elapsed()));
@@ -366,6 +361,15 @@ impl Reception {
             None => Ending { failed: true, ..Ending::default() },
         };
         self.over(call, ending).await;
+        if let Some((follow_up, house)) = papers.and_then(|papers| papers.follow_up)
+            && !ending.failed
+            && !ending.by_machine
+        {
+            let Makings { store, clock, .. } = &self.makings;
+            let planned =
+                store.plan_follow_up(call.as_str(), (&follow_up, &house), clock.now()).await;
+            known(planned, "nobody is written to after a call");
+        }
         // What is long goes last, and is done later where the program ends before it.
         if let Some(recordings) = &self.makings.recordings {
             recordings.settle(&self.makings.store, call).await;

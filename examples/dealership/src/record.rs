@@ -342,7 +342,7 @@ mod tests {
         let noted = store.call("CA1").await.unwrap().unwrap();
         assert_eq!(noted.first_response_ms, Some(300));
         assert_eq!(noted.end_reason.as_deref(), Some("caller_hung_up"));
-        let text = metrics.text(1, &[]);
+        let text = metrics.text(1, &crate::metrics::Stored::default());
         for line in ["va_first_response_seconds_sum 0.3", "va_response_seconds_sum 1.12"] {
             assert!(text.lines().any(|one| one == line), "{line} in {text}");
         }

@@ -2,13 +2,15 @@
 
 use clap::Subcommand;
 use jiff::Timestamp;
-use voiceagent_core::Result;
+use voiceagent_core::{Result, registry::Registry};
 
 use crate::{
-    config::DealershipConfig,
+    attendance::AttendanceCommand,
+    config::{Config, DealershipConfig},
     customers::CustomersCommand,
     locations::LocationsCommand,
     report::ReportCommand,
+    server,
     store::Store,
     templates::{TemplateCommand, Vendors},
 };
@@ -17,6 +19,8 @@ use crate::{
 #[derive(Debug, Subcommand)]
 #[non_exhaustive]
 pub enum RecordsCommand {
+    /// Notes whether somebody came to their appointment.
+    Attendance(AttendanceCommand),
     /// Takes in customers of other systems, shows them, and puts two rows of one together.
     Customers {
         /// What is done with them.
@@ -47,18 +51,24 @@ impl RecordsCommand {
     /// Those of each command, and of a database that does not answer.
     pub async fn run(
         self,
-        (store, dealership): (&Store, &DealershipConfig),
-        vendors: &Vendors,
+        (store, config): (&Store, &Config),
+        (registry, vendors): (&Registry, &Vendors),
         now: Timestamp,
     ) -> Result<String> {
+        let dealership = &config.dealership;
         match self {
+            Self::Attendance(command) => command.run(store, now).await,
             Self::Customers { command } => command.run(store, now).await,
             Self::Locations { command } => command.run(store, now).await,
             // Tables are brought up to date when a database is opened.
             Self::Migrate => Ok(format!("{}: the tables are up to date\n", dealership.database)),
             Self::Report(command) => command.run(store, now).await,
             Self::Seed => seed(store, dealership, now).await,
-            Self::Template(command) => command.run(store, vendors, now).await,
+            Self::Template(command) => {
+                let llm = config.model();
+                let model = llm.map(|llm| server::provider("llm", Some(llm), &registry.llm));
+                command.run(store, (vendors, model), now).await
+            }
         }
     }
 }

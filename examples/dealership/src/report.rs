@@ -4,7 +4,10 @@ use clap::Args;
 use jiff::Timestamp;
 use voiceagent_core::{Error, ErrorKind, Result};
 
-use crate::store::{Store, Week};
+use crate::{
+    attendance,
+    store::{Store, Week},
+};
 
 /// Shows how calls went, week by week.
 #[derive(Args, Clone, Debug)]
@@ -27,7 +30,13 @@ impl ReportCommand {
     pub async fn run(&self, store: &Store, now: Timestamp) -> Result<String> {
         let zone = store.location().await?.zone;
         let weeks = store.weeks((self.weeks, &zone), now).await?;
-        if self.csv { csv(&weeks) } else { Ok(table(&weeks)) }
+        if self.csv {
+            return csv(&weeks);
+        }
+        let since = weeks.first().and_then(|first| first.monday.to_zoned(zone).ok());
+        let since = since.map_or(now, |since| since.timestamp());
+        let attendance = store.attendance(since, now).await?;
+        Ok(table(&weeks) + &attendance::told(&attendance))
     }
 }
 

@@ -40,6 +40,7 @@ use crate::{
     events, health,
     hosted::{self, Hosted, VapiDoor},
     jobs::Worker,
+    knowledge::Librarian,
     lobby::Lobby,
     operator::{self, Office, OfficeKeys},
     reception::{Reception, converse},
@@ -48,6 +49,7 @@ use crate::{
     retention::Housekeeping,
     shared::{Health, Shared},
     store::{Life, Store},
+    strain::Scales,
     talk::{Talk, Visitor},
     templates::Vendors,
     trace::{self, Exporting, Trace, note_webhooks},
@@ -106,6 +108,7 @@ pub struct Server {
     housekeeping: Option<Housekeeping>,
     exporting: Option<Exporting>,
     drain: Duration,
+    scales: Scales,
     warnings: Vec<Warning>,
 }
 
@@ -154,20 +157,20 @@ impl Server {
             false => None,
         };
         // Only who answers calls has to hear, to think and to speak.
-        let (voice, llm) = match roles.media {
-            true => (Some((stt?, tts?)), llm?),
-            false => (None, None),
-        };
+        let voice = if roles.media { Some((stt?, tts?)) } else { None };
+        // What is played in scenarios is what answers.
+        let plays = roles.jobs && config.evaluation.folder.is_some();
+        let llm = if roles.media || plays { llm? } else { None };
         make_folders(config)?;
         let recordings = Recordings::of(&config.recordings)?;
-        let replica = replica(config, clock).await?;
+        let replica = replica(config, registry, clock).await?;
         let store = replica.store.clone();
         let reception = bare_reception(config, &replica).await?;
         let (spans, exporting) = trace::spans(config, &reception.metrics())?.unzip();
         let furniture =
             Furniture { vendors, voice, llm, recordings: recordings.clone(), spans: spans.clone() };
         let reception = Arc::new(furnish(reception, config, furniture)?);
-        let errands = Errands::of(config, &replica, (reception.metrics(), spans.clone())).await?;
+        let errands = Errands::of(config, &replica, (&reception, spans.clone())).await?;
         let lobby = Lobby::new().with_most(config.server.most_calls);
         let (status_events, statuses) = mpsc::channel(STATUSES);
         let mut beside =
@@ -199,7 +202,7 @@ impl Server {
         let router =
             router.layer(from_fn_with_state(lobby.clone(), refuse_when_leaving)).merge(beside);
         let router = router.clone().merge(hosted::dispatching(router));
-        let sip = trunk::bind(config).await?;
+        let sip = trunk::bind(config, &reception.metrics()).await?;
         let housekeeping = Housekeeping::of(config, (store.clone(), clock), (recordings, spans));
         // Recordings are on the disk of who answers.
         let keeps = roles.jobs || roles.media && housekeeping.recordings.is_some();
@@ -216,6 +219,7 @@ impl Server {
             housekeeping: keeps.then_some(housekeeping),
             exporting,
             drain: Duration::from_secs(config.server.drain_seconds),
+            scales: Scales::of(&config.server),
             warnings,
         })
     }
@@ -269,6 +273,7 @@ impl Server {
             housekeeping,
             exporting,
             drain,
+            scales,
             warnings,
         } = self;
         for warning in warnings {
@@ -277,16 +282,13 @@ impl Server {
         // What its last life left behind is noted before anybody calls.
         replica.beat().await;
         let mut tasks = JoinSet::new();
-        tasks.spawn(replica.clone().live());
-        if replica.shared.health() != Health::Local {
-            let shared = replica.shared.clone();
-            tasks.spawn(async move { shared.watch().await });
-        }
+        tend(&replica, &mut tasks);
         let (over, deaf) = oneshot::channel();
         tasks.spawn(async move {
             // Nobody waits for it once the program stops.
             let _ = over.send(listening.await);
         });
+        tasks.spawn(scales.watch(lobby.clone(), reception.metrics()));
         tasks.spawn(note_statuses(statuses, Arc::clone(&reception)));
         if let Some(errands) = errands {
             errands.begin(&mut tasks, &lobby, &store);
@@ -333,8 +335,20 @@ impl Server {
     }
 }
 
+/// Looks after what is shared with other programs, and after what is kept of documents.
+fn tend(replica: &Replica, tasks: &mut JoinSet<()>) {
+    tasks.spawn(replica.clone().live());
+    let knowing = replica.store.clone();
+    tasks.spawn(async move { knowing.keep_points().await });
+    if replica.shared.health() != Health::Local {
+        let shared = replica.shared.clone();
+        tasks.spawn(async move { shared.watch().await });
+    }
+}
+
 /// This program among those on its database.
-async fn replica(config: &Config, clock: Clock) -> Result<Replica> {
+async fn replica(config: &Config, registry: &Registry, clock: Clock) -> Result<Replica> {
+    let librarian = Librarian::of(config, registry)?;
     let shared = match &config.redis {
         Some(redis) => Shared::at(&redis.url)?,
         None => Shared::local(),
@@ -344,7 +358,7 @@ async fn replica(config: &Config, clock: Clock) -> Result<Replica> {
         Error::config(why).with_source(error)
     })?;
     let life = Life::new(replicas::name(&config.server), clock.now());
-    let store = store.living(life.clone()).sharing(shared.clone());
+    let store = store.living(life.clone()).sharing(shared.clone()).reading_by(librarian);
     Ok(Replica { store, clock, life, shared })
 }
 

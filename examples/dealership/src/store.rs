@@ -9,6 +9,7 @@
 mod agenda;
 mod appointments;
 mod attempts;
+mod attendance;
 mod booking;
 mod brokers;
 mod calls;
@@ -20,8 +21,10 @@ mod conversation;
 mod customers;
 mod dialect;
 mod errands;
+mod evaluations;
 mod fault;
 mod file;
+mod follow_ups;
 mod garage;
 mod gathered;
 mod history;
@@ -81,12 +84,16 @@ use sqlx::{
 use voiceagent_core::{Error, ErrorKind, Result};
 
 use self::dialect::Dialect;
-use crate::shared::{Health, Shared};
+use crate::{
+    knowledge::Librarian,
+    shared::{Health, Shared},
+};
 
 pub use agenda::AgendaEntry;
 pub use appointments::{Appointment, AppointmentStatus, BookingRequest, Change};
 pub(crate) use attempts::occasion_key;
 pub use attempts::{Allowed, Attempt, Channel, ContactPlan, Intent, Purpose};
+pub use attendance::Attendance;
 pub use booking::BookingRecord;
 pub use brokers::{Assignment, Broker, CONSULTATION, ConsultRequest};
 pub use calls::Ending;
@@ -97,6 +104,7 @@ pub use conversation::{Conversation, merge};
 pub use customers::{Customer, NewCustomer};
 pub use errands::{Callback, Errand};
 pub use fault::{Fault, Refusal};
+pub use follow_ups::FollowUpText;
 pub use garage::{VehicleDetails, VehicleRecord};
 pub use gathered::{Gathered, Source};
 pub use history::{CallFilter, CallStatistics, CallSummary, LastWords, ToolRun};
@@ -155,6 +163,8 @@ pub struct Store {
     shared: Option<Shared>,
     /// Who has a visit, of those that are free.
     ranker: Arc<dyn SlotRanker>,
+    /// Where documents lie in meaning.
+    librarian: Arc<Librarian>,
 }
 
 impl Store {
@@ -236,6 +246,13 @@ impl Store {
     #[must_use]
     pub fn ranking(mut self, ranker: Arc<dyn SlotRanker>) -> Self {
         self.ranker = ranker;
+        self
+    }
+
+    /// The same database, with documents found by this librarian.
+    #[must_use]
+    pub fn reading_by(mut self, librarian: Librarian) -> Self {
+        self.librarian = Arc::new(librarian);
         self
     }
 

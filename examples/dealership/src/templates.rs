@@ -3,6 +3,7 @@
 mod arms;
 mod command;
 pub(crate) mod difference;
+mod follow_up;
 mod interval;
 mod locale;
 mod prices;
@@ -23,12 +24,14 @@ use voiceagent_core::{Error, Result, SessionConfig};
 use crate::{
     config::{Endpointing, ProviderConfig},
     graph::{Node, Script},
+    summary::Summary,
     tools::{HttpToolSpec, Identity},
 };
 
 pub use self::{
     arms::{Chosen, choose, named},
     command::{TemplateAction, TemplateCommand},
+    follow_up::FollowUp,
     interval::Interval,
     locale::Locale,
     prices::{Budget, Prices},
@@ -81,6 +84,10 @@ pub struct Template {
     pub fillers: Vec<Arc<str>>,
     /// How much of anything a call may take.
     pub limits: Limits,
+    /// When a long talk is summed up.
+    pub summary: Summary,
+    /// What is written to callers after their call; without it, nothing.
+    pub follow_up: Option<FollowUp>,
     /// When a lead is worth a consultation; without it, whoever talks with them says so.
     pub qualification: Option<Qualification>,
     /// What its vendors charge; without it, nobody knows what its calls cost.
@@ -108,6 +115,7 @@ impl Template {
     /// Settles how sessions decide. Who types is given the time that it takes.
     pub(crate) fn settle(&self, config: &mut SessionConfig, has_sound: bool) {
         self.limits.settle(config);
+        self.summary.settle(config);
         self.interruptions.settle(config);
         config.tool_use.fillers = self.fillers.as_slice().into();
         if has_sound {
@@ -128,6 +136,8 @@ impl Template {
         self.interruptions.check()?;
         self.silence.check()?;
         self.limits.check()?;
+        self.summary.misfit().map_or(Ok(()), |field| fits(field, false))?;
+        self.follow_up.as_ref().map_or(Ok(()), FollowUp::check)?;
         self.qualification.as_ref().map_or(Ok(()), Qualification::check)?;
         self.prices.as_ref().map_or(Ok(()), Prices::check)?;
         self.budget.as_ref().map_or(Ok(()), Budget::check)?;
@@ -224,6 +234,14 @@ mod tests {
             (r#"{"vad":"loud"}"#, "field `vad`: write `\"realtime\"`"),
             (r#"{"interruptions":{"min_ms":-1}}"#, "field `interruptions.min_ms`: write a whole"),
             (r#"{"silence":{"ask_after_ms":5}}"#, "field `silence.ask_after_ms`: write a whole"),
+            (r#"{"summary":{"above_tokens":9}}"#, "field `summary.above_tokens`: write a whole"),
+            (r#"{"summary":{"keep_messages":60}}"#, "field `summary.keep_messages`: write a whole"),
+            (r#"{"follow_up":{"text":"{who}"}}"#, "field `follow_up.text`: write a message"),
+            (r#"{"follow_up":{}}"#, "field `follow_up.text`: write a message"),
+            (
+                r#"{"follow_up":{"text":"Hi","after_minutes":-1}}"#,
+                "field `follow_up.after_minutes`",
+            ),
             (r#"{"limits":{"call_minutes":0}}"#, "field `limits.call_minutes`: write a whole"),
             (
                 r#"{"qualification":{"states":["Illinois"]}}"#,
@@ -276,7 +294,7 @@ mod tests {
     fn a_template_settles_how_a_session_decides() {
         let template = r#"{"vad":"realtime","interruptions":{"allow":false,"min_words":2,
             "drafts":false,"pause":false},"limits":{"call_minutes":10,"tool_rounds":9},
-            "fillers":["One moment."]}"#;
+            "summary":{"above_messages":30,"keep_messages":8},"fillers":["One moment."]}"#;
         let template = Template::read(template).unwrap();
         let mut config = SessionConfig::default();
         template.settle(&mut config, true);
@@ -285,6 +303,12 @@ mod tests {
         assert_eq!((config.barge_in.pause, config.speculation.enabled), (None, false));
         assert_eq!(config.max_call, Some(Duration::from_secs(600)));
         assert_eq!((config.tool_use.max_rounds, config.tool_use.fillers.len()), (9, 1));
+        let summary = config.summary.as_ref().unwrap();
+        assert_eq!((summary.messages, summary.keep_messages), (Some(30), 8));
+        assert_eq!((summary.budget, summary.keep), (6_000, 2_000));
+        let off = Template::read(r#"{"summary":{"on":false}}"#).unwrap();
+        off.settle(&mut config, true);
+        assert!(config.summary.is_none());
         let ladder: Vec<u64> = config.idle.prompts.iter().map(|one| one.after.as_secs()).collect();
         assert_eq!((ladder, config.idle.hang_up_after), (vec![6, 8], Some(Duration::from_secs(8))));
         let gate = template.vad.unwrap().gate();

@@ -4,6 +4,7 @@ mod overlap;
 mod requests;
 mod service;
 mod spelling;
+mod stage;
 mod stream;
 mod tape;
 mod watch;
@@ -42,7 +43,9 @@ const LINK: usize = 128;
 /// A recognizer has stalled when it says nothing about half a second of loud audio for three
 /// seconds, or of less where it noticed itself that somebody speaks: that alone says nothing. It has
 /// too when it brings no final for a second after it was asked for one, or for as long as it
-/// [claims to need](SttCapabilities::finalize_ms), but three seconds at most. Where all of them are
+/// [claims to need](SttCapabilities::finalize_ms), but three seconds at most. One whose final may have
+/// been about something older is asked again when it says no more for as long, unless it ends turns
+/// by itself, and has stalled if it does not answer that either. Where all of them are
 /// silent about it, it was a noise. One that reconnects by itself may do so unnoticed for that long.
 ///
 /// A call stays with the recognizer that it has. One that failed is tried last by new calls, until

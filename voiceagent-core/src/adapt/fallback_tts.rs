@@ -33,7 +33,9 @@ const LINK: usize = 256;
 /// as the two are: choose voices of one sex and language.
 ///
 /// A voice has stalled when its first audio takes longer than 1.5 s, or when nothing comes for 2 s
-/// once it has all of the text. One that says it has finished and made no sound has failed.
+/// while it owes some: once it has all of the text, and before that of whole clauses as far as it is
+/// sure that they were not spoken, by the times of words, the ends of texts, or because nobody says
+/// them in the audio since it had them. What waits for the end of a clause is not owed. One that says it has finished and made no sound has failed.
 ///
 /// A call stays with the voice that it has. One that failed is tried last until it has
 /// [rested](super::CircuitBreaker). Each voice is tried once for what is being said; when none is
@@ -67,7 +69,7 @@ pub struct TtsFailover {
     /// How long it may take for its first audio.
     #[serde(deserialize_with = "duration::deserialize")]
     pub first_audio: Duration,
-    /// How long it may be silent once it has all of the text. The session gives up after
+    /// How long it may be silent while it owes audio. The session gives up after
     /// [`SynthesisConfig::stall_timeout`](crate::session::SynthesisConfig), which should be longer.
     #[serde(deserialize_with = "duration::deserialize")]
     pub stall: Duration,
@@ -168,6 +170,8 @@ struct Voice {
     transcoder: Transcoder,
     /// Whether it begins before it has all of the text.
     streams: bool,
+    /// Whether it tells when a text is complete.
+    tells_texts: bool,
     opened: Instant,
     /// Whether it has said anything.
     works: bool,
@@ -188,6 +192,7 @@ async fn open(
     let options = TtsOptions { format, ..options.clone() };
     let link = timeout(limit, tts.open(options)).await;
     let late = |_| named(Error::new(ErrorKind::Timeout, "open", "it did not open in time"));
-    let (link, streams) = (link.map_err(late)??, can.streaming_text);
-    Ok(Voice { index, link, transcoder, streams, opened: now(), works: false })
+    let (link, opened) = (link.map_err(late)??, now());
+    let (streams, tells_texts) = (can.streaming_text, can.segments);
+    Ok(Voice { index, link, transcoder, streams, tells_texts, opened, works: false })
 }

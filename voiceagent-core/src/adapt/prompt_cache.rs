@@ -170,6 +170,7 @@ async fn spoken(link: &mut Link<TtsInput, TtsEvent>, wanted: GenerationId) -> Re
             TtsEvent::Finished { generation } if generation == wanted => return Ok(audio),
             TtsEvent::Audio { .. }
             | TtsEvent::Finished { .. }
+            | TtsEvent::Continued { .. }
             | TtsEvent::FailedOver(_)
             | TtsEvent::Heard { .. }
             | TtsEvent::Spoken { .. }

@@ -332,6 +332,9 @@ impl Driver {
                 let payload = voice.transcode(generation, payload);
                 Some(Input::Synthesized { generation, payload })
             }
+            Report::Event(TtsEvent::Continued { generation, texts, bytes, again }) => {
+                Some(Input::SynthesisContinued { generation, texts, bytes, again })
+            }
             Report::Event(TtsEvent::FailedOver(failover)) => self.on_failover(Leg::Tts, failover),
             Report::Event(TtsEvent::Finished { generation }) => {
                 let rest = self.legs.voice.as_mut()?.finish(generation);

@@ -8,7 +8,7 @@ use std::{sync::Arc, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Error, Result, audio::AudioFormat, spoken::SpokenForm, tool::ToolSpec};
+use crate::{Error, Result, audio::AudioFormat, duration, spoken::SpokenForm, tool::ToolSpec};
 
 pub use change::SettingsChange;
 pub use hearing::{BargeInConfig, EndpointingConfig, SpeculationConfig, Uninterruptible};
@@ -42,7 +42,10 @@ pub struct SessionConfig {
     /// so that nobody talks to a machine before it records; `None` greets at once. Whoever speaks
     /// then is let speak, for half a minute at most: it may be a machine's greeting. What is said
     /// before is written down, and the greeting is the answer to it.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(
+        deserialize_with = "duration::optional::deserialize",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub greeting_waits: Option<Duration>,
     /// What the agent says when it cannot answer.
     pub apology: Arc<str>,
@@ -121,6 +124,7 @@ pub struct SessionConfig {
     /// The longest that a call may last, from its beginning; `None` sets no limit. At the limit
     /// the agent says [`FarewellConfig::limit`], and the call ends as
     /// [`EndReason::Limit`](super::EndReason::Limit).
+    #[serde(deserialize_with = "duration::optional::deserialize")]
     pub max_call: Option<Duration>,
 }
 
@@ -271,11 +275,14 @@ fn says_something(field: &str, text: &str) -> Result<()> {
 #[non_exhaustive]
 pub struct ModelConfig {
     /// Request to first text or tool call.
+    #[serde(deserialize_with = "duration::deserialize")]
     pub first_token_timeout: Duration,
     /// Between two events of an answer.
+    #[serde(deserialize_with = "duration::deserialize")]
     pub stall_timeout: Duration,
     /// Request to first word or tool call, and from each of them to the next, of a model that shows
     /// that it reasons meanwhile. White space and marks are no word.
+    #[serde(deserialize_with = "duration::deserialize")]
     pub reasoning_timeout: Duration,
     /// How often an answer that failed before its first word is asked for again; at most 10.
     pub retries: u32,
@@ -317,6 +324,7 @@ pub struct ToolConfig {
     /// Rounds of tool calls in one answer; after them the model must answer in words.
     pub max_rounds: u32,
     /// How long a round of tools may keep the user waiting in silence until a filler is said.
+    #[serde(deserialize_with = "duration::deserialize")]
     pub filler_after: Duration,
     /// What is said while tools run, one after another; empty says nothing.
     pub fillers: Arc<[Arc<str>]>,
@@ -343,8 +351,11 @@ impl ToolConfig {
 #[non_exhaustive]
 pub struct SynthesisConfig {
     /// First text to first audio.
+    #[serde(deserialize_with = "duration::deserialize")]
     pub first_audio_timeout: Duration,
-    /// Between two pieces of audio, once all text has been handed over.
+    /// Between two signs of progress, while audio is owed: once all text has been handed over, and
+    /// before that of whole clauses that cannot have been spoken.
+    #[serde(deserialize_with = "duration::deserialize")]
     pub stall_timeout: Duration,
 }
 
@@ -367,12 +378,16 @@ impl SynthesisConfig {
 #[non_exhaustive]
 pub struct PlayoutConfig {
     /// How far ahead of the playhead audio is sent.
+    #[serde(deserialize_with = "duration::deserialize")]
     pub lead: Duration,
     /// The longest piece that is sent at once.
+    #[serde(deserialize_with = "duration::deserialize")]
     pub piece: Duration,
     /// How much audio lies between two marks.
+    #[serde(deserialize_with = "duration::deserialize")]
     pub mark_interval: Duration,
     /// How long after its audio should have been played a missing mark is given up.
+    #[serde(deserialize_with = "duration::deserialize")]
     pub mark_timeout: Duration,
 }
 

@@ -97,6 +97,16 @@ impl Generation {
         }
     }
 
+    /// Whether the voice has something to say or to end, as far as can be known.
+    pub(super) fn owes_audio(&self) -> bool {
+        let script = &self.content.script;
+        match self.synthesis.state {
+            VoiceState::Open => script.is_mute() || script.is_owed(),
+            VoiceState::Closing => true,
+            VoiceState::Closed | VoiceState::Fresh => false,
+        }
+    }
+
     /// Whether it has begun to be heard and has not finished, or words on its side have.
     pub(super) fn has_floor(&self) -> bool {
         self.committed && (self.playback.started || self.is_on_the_side())

@@ -218,6 +218,18 @@ pub enum Input {
         #[serde(with = "crate::journal::base64")]
         payload: Bytes,
     },
+    /// Another voice goes on: the audio so far holds the next texts completely, and a part of the one
+    /// behind them.
+    SynthesisContinued {
+        /// The attempt to speak.
+        generation: GenerationId,
+        /// How many texts.
+        texts: u32,
+        /// How much of the next one, to the beginning of a word.
+        bytes: u32,
+        /// How much behind that was said already, and is said again.
+        again: u32,
+    },
     /// The voice failed.
     SynthesisFailed {
         /// Why.
@@ -320,6 +332,7 @@ mod tests {
     #[test]
     fn every_new_input_is_read_as_it_was_written() {
         let change = Box::new(SettingsChange::default().with_idle(Default::default()));
+        let generation = GenerationId::new(1);
         for input in [
             Input::AnsweredBy { who: Answerer::Machine },
             Input::Beep,
@@ -328,8 +341,9 @@ mod tests {
             Input::Held { held: true },
             Input::Expect { what: Some(Expected::Phone) },
             Input::Expect { what: None },
-            Input::LlmProgress { generation: GenerationId::new(1) },
+            Input::LlmProgress { generation },
             Input::NotTransferred { kind: ErrorKind::Rejected },
+            Input::SynthesisContinued { generation, texts: 1, bytes: 12, again: 3 },
             Input::Transferred,
             Input::Wait { period: Duration::from_secs(30) },
         ] {

@@ -21,6 +21,10 @@ const LONGEST_SPEECH: u64 = 600;
 /// the text, and is passed over.
 const NEAR: usize = 48;
 
+/// Marks behind which a voice has no reason to wait for more.
+const CLAUSE_ENDS: [char; 17] =
+    ['.', ',', ';', ':', '!', '?', '…', '—', '–', '。', '，', '、', '！', '？', '；', '।', '؟'];
+
 /// The text of a generation against its audio: which words are heard at which sample.
 ///
 /// Word timings are exact. Without them, the end of each text whose audio is known to be complete
@@ -35,9 +39,15 @@ pub(crate) struct Script {
     wording: Wording,
     /// Ends of the texts that were handed to the voice.
     ends: Vec<usize>,
+    /// Where the last of them begins, and at which sample it was handed over.
+    given: (usize, u64),
     spoken_texts: usize,
+    /// The voice tells when a text is complete.
+    tells_texts: bool,
     /// Places where text and audio meet: byte of the text, sample of the audio.
     anchors: Vec<(usize, u64)>,
+    /// How many of these tell nothing of the pace of the voice that speaks now; the first never does.
+    of_others: usize,
     /// The same, from word timings.
     words: Vec<(usize, u64)>,
     /// The voice tells the times of its words.
@@ -60,8 +70,11 @@ impl Script {
             pace: None,
             wording: Wording::default(),
             ends: Vec::new(),
+            given: (0, 0),
             spoken_texts: 0,
+            tells_texts: false,
             anchors: vec![(0, 0)],
+            of_others: 1,
             words: Vec::new(),
             is_timed: false,
             word_cursor: 0,
@@ -75,6 +88,11 @@ impl Script {
     /// Says how much text the voice spoke in so many samples before.
     pub(crate) fn expect_pace(&mut self, text: usize, samples: u64) {
         self.pace = Some((text as u64, samples));
+    }
+
+    /// Says whether the voice tells when a text is complete.
+    pub(crate) fn expect_ends(&mut self, told: bool) {
+        self.tells_texts |= told;
     }
 
     /// Whether anybody speaks so much text in so many samples. A voice that claims it has said less.
@@ -103,6 +121,11 @@ impl Script {
         &self.wording
     }
 
+    /// How far the text was spoken, as far as is known: a place that may lie within a word.
+    pub(crate) fn reached(&self) -> usize {
+        self.text_at(self.samples)
+    }
+
     /// Samples that the voice has spoken.
     pub(crate) fn samples(&self) -> u64 {
         self.samples
@@ -114,6 +137,7 @@ impl Script {
 
     /// Adds a text in its spoken form, if there is one.
     pub(super) fn push_text_as(&mut self, text: &str, form: Option<&SpokenForm>) {
+        self.given = (self.spoken().len(), self.samples);
         self.wording.push(text, form);
         self.ends.push(self.spoken().len());
     }
@@ -167,18 +191,61 @@ impl Script {
     }
 
     /// The audio so far holds the first `texts` texts completely, and another voice speaks the rest.
-    pub(super) fn on_voice_end(&mut self, texts: usize) {
-        self.on_spoken(u32::try_from(texts.saturating_sub(self.spoken_texts)).unwrap_or(u32::MAX));
+    pub(crate) fn on_voice_end(&mut self, texts: usize) {
+        self.complete_texts(texts.saturating_sub(self.spoken_texts));
         self.word_cursor = self.word_cursor.max(self.anchors.last().map_or(0, |(end, _)| *end));
         self.voice_base = self.samples;
     }
 
     /// The audio so far holds the next `texts` texts completely.
     pub(crate) fn on_spoken(&mut self, texts: u32) {
-        self.spoken_texts = (self.spoken_texts + texts as usize).min(self.ends.len());
+        self.complete_texts(texts as usize);
+    }
+
+    fn complete_texts(&mut self, texts: usize) {
+        self.spoken_texts = self.spoken_texts.saturating_add(texts).min(self.ends.len());
         if let Some(end) = self.spoken_texts.checked_sub(1).and_then(|last| self.ends.get(last)) {
             self.anchor(*end);
         }
+    }
+
+    /// The audio so far holds the next `texts` texts completely and `bytes` of the one behind them,
+    /// where another voice goes on. Of the word behind, so much was said already and is said again.
+    pub(crate) fn on_continued(&mut self, texts: u32, bytes: u32, again: u32) {
+        self.spoken_texts = self.spoken_texts.saturating_add(texts as usize).min(self.ends.len());
+        let end_of = |text: usize| text.checked_sub(1).map_or(0, |last| self.ends[last]);
+        let (start, end) = (end_of(self.spoken_texts), self.ends.get(self.spoken_texts));
+        let place = start.saturating_add(bytes as usize).min(*end.unwrap_or(&start));
+        let place = place.max(self.anchors.last().map_or(0, |(text, _)| *text));
+        let place = self.spoken().floor_char_boundary(place);
+        let (before, rest) = self.spoken().split_at(place);
+        let reached = match (again as usize).min(first_letters(rest)) {
+            // Marks and spaces behind a word take no time that is known.
+            0 => before.trim_end_matches(|letter: char| !letter.is_alphanumeric()).len(),
+            again => place + again,
+        };
+        self.anchor(reached);
+        self.anchors.push((place, self.samples));
+        self.of_others = self.anchors.len();
+        self.word_cursor = self.word_cursor.max(place);
+    }
+
+    /// Whether the voice owes audio, though more text may come: of words that it named, of texts
+    /// whose ends it is known to tell, or of more clauses than anybody says in the audio since it had them.
+    /// What stands behind the last of them may wait for its end.
+    pub(crate) fn is_owed(&self) -> bool {
+        let named = self.words.last().copied();
+        if named.is_some_and(|(_, end)| end > self.samples + self.sample_rate / 2) {
+            return true;
+        }
+        let known = self.anchors.last().copied().unwrap_or_default();
+        let letters = |from: usize| letters_of_clauses(&self.spoken()[from..]);
+        let is_behind = |(from, at): (usize, u64)| {
+            let since = self.samples.saturating_sub(at);
+            since * FASTEST_PACE < letters(from) * self.sample_rate
+        };
+        let is_untold = self.tells_texts && letters(known.0) > 0;
+        is_untold || [known, self.given].into_iter().chain(named).any(is_behind)
     }
 
     /// The audio so far is all of it.
@@ -282,10 +349,10 @@ impl Script {
             let fastest = samples * self.bytes_of(FASTEST_PACE) / self.sample_rate;
             return if self.complete { share } else { share.min(fastest) };
         }
-        match self.anchors.last() {
-            Some(&(text, at)) if at > 0 && self.can_be_spoken(text as u64, at) => {
-                samples * text as u64 / at
-            }
+        let (base, since) = self.anchors[self.of_others - 1];
+        let (own, of) = ((text - base) as u64, at - since);
+        match of {
+            1.. if self.can_be_spoken(own, of) => samples * own / of,
             _ => {
                 let known = self.pace.filter(|(text, of)| self.can_be_spoken(*text, *of));
                 let typical = (self.bytes_of(TYPICAL_PACE), self.sample_rate);
@@ -328,6 +395,25 @@ impl Script {
             rest.find(|c: char| c.is_whitespace() || c.is_alphanumeric()).unwrap_or(rest.len());
         if end == 0 { "" } else { &self.spoken()[..self.unbroken(end + more)] }
     }
+}
+
+/// How many letters of a text stand in whole clauses. Those of how a word is pronounced do not count.
+fn letters_of_clauses(text: &str) -> u64 {
+    let end = text.rfind(CLAUSE_ENDS).unwrap_or(0);
+    let mut is_markup = false;
+    let spoken = text[..end].chars().filter(|letter| {
+        is_markup = *letter == '<' || is_markup && *letter != '>';
+        !is_markup && letter.is_alphanumeric()
+    });
+    spoken.count() as u64
+}
+
+/// Where the last letter of the first word begins.
+fn first_letters(text: &str) -> usize {
+    let begin = text.find(char::is_alphanumeric).unwrap_or(0);
+    let word = &text[begin..];
+    let end = word.find(|letter: char| !letter.is_alphanumeric()).unwrap_or(word.len());
+    begin + word[..end].char_indices().next_back().map_or(0, |(at, _)| at)
 }
 
 /// Where `word` stands near the beginning of `text`, as a whole word and whatever its case.

@@ -19,14 +19,14 @@ impl Session {
     /// waits for it, and none shares the vendor's limits with it.
     pub(super) fn settle_summary(&mut self) {
         let Some(config) = &self.config.summary else { return };
-        let (version, budget, keep) = (self.history.version(), config.budget, config.keep);
+        let version = self.history.version();
         let busy = self.live.is_some() || self.summary.asked.is_some() || self.is_leaving();
         if busy || self.is_realtime() || self.summary.seen == Some(version) {
             return;
         }
-        let instructions = config.instructions.clone();
         self.summary.seen = Some(version);
-        if let Some(transcript) = self.history.ask_for_summary(budget, keep) {
+        if let Some(transcript) = self.history.ask_for_summary(config) {
+            let instructions = config.instructions.clone();
             let generation = self.next_id();
             self.summary.asked = Some((generation, transcript.len()));
             let transcript = transcript.into();

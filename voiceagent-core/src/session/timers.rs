@@ -87,6 +87,13 @@ impl TimerTable {
         self.deadlines[timer as usize] = Some(at.max(later));
     }
 
+    /// Sets a deadline where there is none.
+    pub(super) fn set_if_clear(&mut self, timer: Timer, at: CallTime) {
+        if self.deadlines[timer as usize].is_none() {
+            self.set(timer, at);
+        }
+    }
+
     /// Sets a deadline, or clears it where there is none.
     pub(super) fn set_or_clear(&mut self, timer: Timer, at: Option<CallTime>) {
         match at {

@@ -72,6 +72,9 @@ impl Session {
             live.synthesis.first_text_at.get_or_insert(self.now);
             live.synthesis.state = VoiceState::Open;
             self.timers.set(Timer::Synthesis, self.now + self.config.synthesis.first_audio_timeout);
+        } else if live.owes_audio() {
+            let stall = self.now + self.config.synthesis.stall_timeout;
+            self.timers.set_if_clear(Timer::Synthesis, stall);
         }
         let is_written = live.stage == Stage::Written;
         for text in texts {
@@ -168,14 +171,11 @@ impl Session {
         }
     }
 
-    /// The voice owes more only once it has been given the end of the text.
+    /// The voice has made progress: as long as it owes more, that is waited for.
     fn watch_voice(&mut self) {
-        match self.live.as_ref().map(|live| live.synthesis.state) {
-            Some(VoiceState::Closing) => {
-                self.timers.set(Timer::Synthesis, self.now + self.config.synthesis.stall_timeout);
-            }
-            _ => self.timers.clear(Timer::Synthesis),
-        }
+        let owes = self.live.as_ref().is_some_and(Generation::owes_audio);
+        let stall = self.now + self.config.synthesis.stall_timeout;
+        self.timers.set_or_clear(Timer::Synthesis, owes.then_some(stall));
     }
 
     pub(super) fn on_synthesis_finished(&mut self, voice: GenerationId) {
@@ -199,6 +199,16 @@ impl Session {
     pub(super) fn on_spoken(&mut self, voice: GenerationId, texts: u32) {
         if let Some(script) = self.script_of(voice) {
             script.on_spoken(texts);
+            self.note_told(voice);
+        }
+    }
+
+    /// The audio so far ends here, and another voice goes on: behind so many bytes of the text, and
+    /// with how many that were said before.
+    pub(super) fn on_continued(&mut self, voice: GenerationId, texts: u32, bytes: (u32, u32)) {
+        if let Some(script) = self.script_of(voice) {
+            script.on_continued(texts, bytes.0, bytes.1);
+            self.note_told(voice);
         }
     }
 
@@ -206,7 +216,22 @@ impl Session {
     pub(super) fn on_words(&mut self, voice: GenerationId, words: &[WordTiming]) {
         if let Some(script) = self.script_of(voice) {
             script.on_words(words);
+            self.note_told(voice);
         }
+    }
+
+    /// Something came of the voice other than audio. Words on the side have a watch of their own.
+    fn note_told(&mut self, voice: GenerationId) {
+        let of = |live: &mut Generation| live.synthesis.state;
+        let state = self.spoken_mut(voice).map(of);
+        if matches!(state, Some(VoiceState::Open | VoiceState::Closing)) {
+            self.watch_voice();
+        }
+    }
+
+    /// The live generation, if the voice knows it by this name.
+    pub(super) fn spoken_mut(&mut self, voice: GenerationId) -> Option<&mut Generation> {
+        self.live.as_mut().filter(|live| live.synthesis.voice == voice)
     }
 
     /// What the voice is speaking under this name, unless it was given up.

@@ -20,6 +20,8 @@ use tokio::sync::watch;
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Clock {
     grown: Arc<AtomicBool>,
+    /// Lists are not told any more.
+    secretive: Arc<AtomicBool>,
     /// How many calls hang, or have hung.
     pub(crate) hung: watch::Sender<usize>,
     /// How many of them were cancelled.
@@ -37,6 +39,9 @@ impl ServerHandler for Clock {
         _request: Option<PaginatedRequestParams>,
         _context: RequestContext<RoleServer>,
     ) -> Result<ListToolsResult, ErrorData> {
+        if self.secretive.load(Ordering::SeqCst) {
+            std::future::pending::<()>().await;
+        }
         let slot = json!({ "type": "object", "properties": { "slot": { "type": "integer" } },
             "required": ["slot"] });
         let nothing = json!({ "type": "object", "properties": {} });
@@ -52,6 +57,7 @@ impl ServerHandler for Clock {
             tool("odd", &json!({ "type": "object", "if": { "type": "string" } })),
             tool("die", &nothing),
             tool("grow", &nothing),
+            tool("hide", &nothing),
             tool("hang", &nothing),
         ];
         if self.grown.load(Ordering::SeqCst) {
@@ -78,6 +84,11 @@ impl ServerHandler for Clock {
                 self.grown.store(true, Ordering::SeqCst);
                 let _ = context.peer.notify_tool_list_changed().await;
                 text("grown".to_owned())
+            }
+            "hide" => {
+                self.secretive.store(true, Ordering::SeqCst);
+                let _ = context.peer.notify_tool_list_changed().await;
+                text("hidden".to_owned())
             }
             "hang" => {
                 self.hung.send_modify(|calls| *calls += 1);

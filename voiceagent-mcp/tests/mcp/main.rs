@@ -90,6 +90,7 @@ async fn tools_of_a_program_are_called_and_their_failures_told() {
         "clock_book",
         "clock_die",
         "clock_grow",
+        "clock_hide",
         "clock_hang",
     ];
     assert_eq!(names(&server), expected, "one has a schema that nobody can check");
@@ -249,6 +250,27 @@ async fn a_program_ends_with_its_last_tool_and_knows_no_keys_of_ours() {
     drop(server);
     assert!(time.call(json!({}), ToolContext::detached("1")).await.is_ok());
     drop(time);
+    let ended = timeout(PATIENCE, held.read_to_end(&mut Vec::new())).await;
+    assert_eq!(ended.expect("it ends").unwrap(), 0);
+    std::fs::remove_dir_all(&folder).unwrap();
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_program_that_keeps_its_new_list_back_ends_with_the_last_handle_all_the_same() {
+    let folder = std::env::temp_dir().join(format!("voiceagent-mcp-list-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let life = folder.join("life");
+    assert!(std::process::Command::new("mkfifo").arg(&life).status().unwrap().success());
+    let script = format!("exec 9> {}; exec {}", life.display(), program());
+    let mut config = config(json!({ "command": "sh", "args": ["-c", script] }));
+    config.open_timeout = PATIENCE * 10;
+    let (server, held) = tokio::join!(McpServer::open(config), tokio::fs::File::open(&life));
+    let (server, mut held) = (server.unwrap(), held.unwrap());
+    call(&server, "clock_hide", json!({})).await.unwrap();
+    // By the next answer the new list has been asked for.
+    call(&server, "clock_time_now", json!({})).await.unwrap();
+    drop(server);
     let ended = timeout(PATIENCE, held.read_to_end(&mut Vec::new())).await;
     assert_eq!(ended.expect("it ends").unwrap(), 0);
     std::fs::remove_dir_all(&folder).unwrap();

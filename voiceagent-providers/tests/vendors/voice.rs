@@ -127,6 +127,9 @@ impl Voice {
             let said = &mut all[at.unwrap_or_else(|| panic!("{event:?} is of another"))];
             match event {
                 TtsEvent::Audio { payload, .. } => said.audio.extend_from_slice(&payload),
+                // Told when another voice goes on, with how many texts are complete.
+                TtsEvent::Continued { texts: 0, .. } => {}
+                TtsEvent::Continued { texts, .. } => said.spoken.push(texts),
                 TtsEvent::Finished { .. } => unfinished -= 1,
                 TtsEvent::Spoken { texts, .. } => said.spoken.push(texts),
                 TtsEvent::Words { words, .. } => said.words.extend(words),
@@ -164,6 +167,7 @@ impl Voice {
 fn of(event: &TtsEvent) -> Option<GenerationId> {
     match event {
         TtsEvent::Audio { generation, .. }
+        | TtsEvent::Continued { generation, .. }
         | TtsEvent::Finished { generation }
         | TtsEvent::Heard { generation, .. }
         | TtsEvent::Spoken { generation, .. }

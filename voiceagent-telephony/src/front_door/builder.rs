@@ -31,6 +31,9 @@ use crate::{
 
 pub(super) type Parameters = Arc<dyn Fn(&VoiceWebhook) -> BTreeMap<String, String> + Send + Sync>;
 
+/// Whether there is room for one more call.
+pub(super) type Room = Box<dyn Fn() -> bool + Send + Sync>;
+
 /// Gathers the settings of a [`FrontDoor`](super::FrontDoor).
 #[must_use]
 pub struct FrontDoorBuilder {
@@ -48,6 +51,7 @@ pub struct FrontDoorBuilder {
     parameters: Parameters,
     callers: Option<(usize, Duration)>,
     after: Vec<Verb>,
+    room: Option<Room>,
     when_full: Vec<Verb>,
     when_unheard: Vec<Verb>,
     statuses: Option<mpsc::Sender<StatusEvent>>,
@@ -94,6 +98,7 @@ impl FrontDoorBuilder {
             parameters: Arc::new(|_| BTreeMap::new()),
             callers: None,
             after: vec![Verb::Hangup],
+            room: None,
             when_full: (house.when_full)(),
             when_unheard: Vec::new(),
             statuses: None,
@@ -275,6 +280,14 @@ impl FrontDoorBuilder {
         self
     }
 
+    /// Asks this at each webhook, before a call is answered; where it says that there is no room, the
+    /// call gets what [`when_full`](Self::when_full) says. It is asked on the task of the webhook and
+    /// must answer at once. If not set, [`max_calls`](Self::max_calls) alone decides.
+    pub fn with_room(mut self, has_room: impl Fn() -> bool + Send + Sync + 'static) -> Self {
+        self.room = Some(Box::new(has_room));
+        self
+    }
+
     /// How long a media socket may stay without saying `start`; 5 s if not set.
     pub fn start_deadline(mut self, deadline: Duration) -> Self {
         self.media = self.media.start_deadline(deadline);
@@ -326,6 +339,7 @@ impl FrontDoorBuilder {
             look_ups: LookUps::new(self.parameters),
             callers: self.callers.map(|(calls, within)| Callers::new(calls, within)),
             after: self.after,
+            room: self.room,
             when_full: self.when_full,
             when_unheard: self.when_unheard,
             heard,

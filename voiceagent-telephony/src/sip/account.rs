@@ -3,7 +3,11 @@ use std::{net::SocketAddr, time::Duration};
 use serde::Deserialize;
 use voiceagent_core::{Error, Result, Secret, duration};
 
-use super::{SipTransport, digest::Credentials};
+use super::{
+    SipTransport,
+    digest::Credentials,
+    trunk::{check_keep_alive, keep_alive},
+};
 
 /// An account with a PBX or a trunk that wants to be told where we are (`REGISTER`, RFC 3261,
 /// section 10).
@@ -43,6 +47,10 @@ pub struct SipAccount {
     /// what was granted are over.
     #[serde(default = "expires", with = "duration")]
     pub expires: Duration,
+    /// How often the registrar is asked whether it is there (`OPTIONS`): every 30 s if not set, and
+    /// never with 0. One that has been away is told where we are as soon as it answers again.
+    #[serde(default = "keep_alive", with = "duration")]
+    pub keep_alive: Duration,
 }
 
 const fn expires() -> Duration {
@@ -55,7 +63,8 @@ impl SipAccount {
     pub fn new(registrar: SocketAddr, user: impl Into<String>, password: Secret) -> Self {
         let (user, domain, login) = (user.into(), None, None);
         let transport = SipTransport::Udp;
-        Self { registrar, transport, domain, user, login, password, expires: expires() }
+        let (expires, keep_alive) = (expires(), keep_alive());
+        Self { registrar, transport, domain, user, login, password, expires, keep_alive }
     }
 
     /// Sets what the registrar is asked by.
@@ -69,6 +78,13 @@ impl SipAccount {
     #[must_use]
     pub fn with_domain(mut self, domain: impl Into<String>) -> Self {
         self.domain = Some(domain.into());
+        self
+    }
+
+    /// Sets how often the registrar is asked whether it is there; never with 0.
+    #[must_use]
+    pub const fn with_keep_alive(mut self, keep_alive: Duration) -> Self {
+        self.keep_alive = keep_alive;
         self
     }
 
@@ -98,7 +114,7 @@ impl SipAccount {
         if !(60..=86_400).contains(&self.expires.as_secs()) {
             return Err(Error::config("accounts.expires: from a minute to a day"));
         }
-        Ok(())
+        check_keep_alive(self.keep_alive, "accounts.keep_alive")
     }
 
     /// With what it is proven who we are.
@@ -130,5 +146,7 @@ mod tests {
         let mut short = account("a");
         short.expires = Duration::from_secs(1);
         assert!(short.check().unwrap_err().message().starts_with("accounts.expires"));
+        let often = account("a").with_keep_alive(Duration::from_millis(10));
+        assert!(often.check().unwrap_err().message().starts_with("accounts.keep_alive"));
     }
 }

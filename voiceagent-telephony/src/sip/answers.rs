@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use rsipstack::{
     sip::{HasHeaders, Header, Method, Request, StatusCode, prelude::HeadersExt as _},
     transaction::Transaction,
@@ -18,8 +20,8 @@ pub(super) const METHODS: [Method; 8] = [
     Method::Notify,
 ];
 
-/// For how long a caller who finds no room should stay away, in seconds.
-const RETRY_AFTER: u32 = 5;
+/// For how long a caller who finds no room should stay away.
+pub(super) const RETRY_AFTER: Duration = Duration::from_secs(5);
 
 /// Why a call is not taken.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -40,6 +42,8 @@ pub(super) enum Refusal {
     Answered,
     /// It says what cannot be understood.
     Nonsense,
+    /// It rings already: the same request has come by another way (RFC 3261, section 8.2.2.2).
+    Merged,
 }
 
 impl Refusal {
@@ -53,6 +57,7 @@ impl Refusal {
             Self::NoSuchCall => "the call that it is to replace is not there",
             Self::Answered => "the call that it is to replace has been answered",
             Self::Nonsense => "it cannot be understood",
+            Self::Merged => "it has come by another way, too",
         }
     }
 
@@ -66,19 +71,27 @@ impl Refusal {
             Self::NoSuchCall => StatusCode::CallTransactionDoesNotExist,
             Self::Answered => StatusCode::BusyHere,
             Self::Nonsense => StatusCode::BadRequest,
+            Self::Merged => StatusCode::LoopDetected,
         }
     }
 
     pub(super) fn headers(self, request: &Request) -> Vec<Header> {
         match self {
-            Self::Full { .. } | Self::Unavailable => {
-                vec![Header::RetryAfter(RETRY_AFTER.to_string().into())]
-            }
+            Self::Full { .. } | Self::Unavailable => vec![try_again_after(RETRY_AFTER)],
             Self::Extension => vec![Header::Unsupported(unknown(request).join(", ").into())],
             Self::TooShort => vec![Header::MinSE(SHORTEST.as_secs().to_string().into())],
-            Self::Media | Self::NoSuchCall | Self::Answered | Self::Nonsense => vec![],
+            Self::Media | Self::NoSuchCall | Self::Answered | Self::Nonsense | Self::Merged => {
+                vec![]
+            }
         }
     }
+}
+
+/// When whoever is refused may try again.
+pub(super) fn try_again_after(wait: Duration) -> Header {
+    // Whole seconds, and not before the time.
+    let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+    Header::RetryAfter(seconds.to_string().into())
 }
 
 /// Whether what a request insists on is there.

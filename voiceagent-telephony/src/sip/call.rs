@@ -1,4 +1,4 @@
-use std::{fmt, net::SocketAddr, sync::Arc};
+use std::{fmt, net::SocketAddr, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use rsipstack::{dialog::invite_dialog::InviteDialog, sip::StatusCode, transaction::Transaction};
@@ -68,20 +68,43 @@ impl SipCall {
         self.controls.keypad()
     }
 
-    /// Refuses the call with a status from 400 to 699; one that is dropped is refused with 480. Where
-    /// there is no room, [`SipServer::with_room`](super::SipServer::with_room) refuses calls before
-    /// they ring, and says when to try again.
+    /// Refuses the call with a status from 400 to 699; one that is dropped is refused with 480. 503
+    /// says `Retry-After: 5`, without which it would be taken for a fault (RFC 3261, section 21.5.4).
+    /// Where there is no room, [`SipServer::with_room`](super::SipServer::with_room) refuses calls
+    /// before they ring.
     ///
     /// # Errors
     ///
     /// [`Config`](voiceagent_core::ErrorKind::Config) when the status is no refusal; the call is
     /// refused with 480 then.
     pub fn refuse(self, status: u16) -> Result<()> {
+        let wait = (status == 503).then_some(answers::RETRY_AFTER);
+        self.refuse_with(status, wait)
+    }
+
+    /// Refuses the call, and says after how long it may be tried again (`Retry-After`; RFC 3261,
+    /// section 20.33).
+    ///
+    /// # Errors
+    ///
+    /// As [`refuse`](Self::refuse).
+    pub fn refuse_for(self, status: u16, wait: Duration) -> Result<()> {
+        self.refuse_with(status, Some(wait))
+    }
+
+    fn refuse_with(self, status: u16, wait: Option<Duration>) -> Result<()> {
         if !(400..700).contains(&status) {
             return Err(Error::config("status: from 400 to 699"));
         }
-        self.line.refuse(StatusCode::from(status));
+        let headers = wait.map(answers::try_again_after).into_iter().collect();
+        self.line.refuse(StatusCode::from(status), headers);
         Ok(())
+    }
+
+    /// Refuses the call since nobody takes it.
+    pub(super) fn turn_away(self) {
+        let headers = vec![answers::try_again_after(answers::RETRY_AFTER)];
+        self.line.refuse(StatusCode::ServiceUnavailable, headers);
     }
 
     /// Hands the call over to somebody whom we have called, from when it is opened.
@@ -189,6 +212,7 @@ impl Offered {
         Ok(Self(SipCall {
             info,
             line: Line::new(dialog, states, Arc::clone(dialogs), stack)
+                .answering(request)
                 .with_credentials(config.credentials_for(peer.address.ip()))
                 .with_board(Arc::clone(board), controls.orders()),
             sockets,

@@ -3,7 +3,10 @@ use std::{fmt, net::SocketAddr, sync::Arc, time::Duration};
 use async_trait::async_trait;
 use rsipstack::{
     dialog::{dialog::DialogStateReceiver, invitation::InviteOption, invite_dialog::InviteDialog},
-    sip::{Auth, Header, Param, Response, Scheme, StatusCodeKind, Uri, prelude::HeadersExt as _},
+    sip::{
+        Auth, Header, HostWithPort, Param, Response, Scheme, StatusCodeKind, Uri,
+        prelude::HeadersExt as _,
+    },
     transport::SipAddr,
 };
 use tokio::{
@@ -63,6 +66,8 @@ pub struct SipDial {
     caller: Uri,
     /// Where the request goes.
     route: Uri,
+    /// How often the trunk is asked whether it is there, where the call goes by it.
+    by_trunk: Option<Duration>,
     credentials: Option<Credentials>,
     is_protected: bool,
     ring: Duration,
@@ -92,6 +97,7 @@ impl SipDial {
             callee: Uri::default(),
             caller: Uri::default(),
             route: Uri::default(),
+            by_trunk: None,
             credentials: None,
             is_protected: config.srtp == super::SipSrtp::Required,
             ring: RING,
@@ -106,14 +112,8 @@ impl SipDial {
                 let missing = || Error::config("trunk: a number is called by a trunk");
                 let trunk = config.trunk.as_ref().ok_or_else(missing)?;
                 dial.route = trunk.uri()?;
-                let host = match &trunk.domain {
-                    Some(domain) => {
-                        Uri::try_from(format!("sip:{domain}"))
-                            .map_err(|_| Error::config("trunk.domain: the name of a host"))?
-                            .host_with_port
-                    }
-                    None => dial.route.host_with_port.clone(),
-                };
+                let host = trunk.host()?;
+                dial.by_trunk = Some(trunk.keep_alive);
                 let user = trunk.user.clone().or(from);
                 dial.callee = address(number.as_str(), &host);
                 dial.callee.params.push(Param::Other("user".into(), Some("phone".into())));
@@ -251,7 +251,8 @@ impl SipDial {
     }
 }
 
-fn address(user: &str, host: &rsipstack::sip::HostWithPort) -> Uri {
+/// The address of somebody at a host.
+pub(super) fn address(user: &str, host: &HostWithPort) -> Uri {
     Uri {
         scheme: Some(Scheme::Sip),
         auth: Some(Auth { user: user.to_owned(), password: None }),
@@ -281,6 +282,10 @@ impl Transport for SipDial {
         let closed = || Error::new(ErrorKind::Closed, "call", "the server has ended");
         let full = |_| Error::new(ErrorKind::Overloaded, "call", "the limit of calls is reached");
         let stack = stack.upgrade().ok_or_else(closed)?;
+        if let Some(again) = self.by_trunk.filter(|_| self.office.has_lost_trunk()) {
+            // Asked all the same it would be silent for half a minute.
+            return Err(SipRefusal::Unreachable.into_error().with_retry_after(again));
+        }
         let permit = Arc::clone(calls).try_acquire_owned().map_err(full)?;
         let gone = |error: std::io::Error| {
             let lost = ErrorKind::Disconnected;

@@ -3,7 +3,6 @@ use std::{
     pin::Pin,
     sync::{Arc, OnceLock},
     task::Poll,
-    time::Duration,
 };
 
 use rsipstack::{
@@ -28,19 +27,22 @@ use tokio::{
 use voiceagent_core::{Error, ErrorKind, Result};
 
 use super::{
-    SipCall, SipConfig,
+    SipCall, SipConfig, SipNeighbor,
     addresses::Addresses,
     admission::{Load, Place, is_repeated, is_within, refuse},
     answers::{self, METHODS, Refusal},
     call::Offered,
+    copies::Copies,
     datagrams::Datagrams,
+    gate::Gate,
     keypad::Order,
     line::invite_of,
     office::Office,
     peer::Peer,
     ports::Ports,
+    prober::{Prober, probers},
     quiet::quiet,
-    registration,
+    registration::Registrar,
     replaces::Replaces,
     stream::Heard,
     streams::Streams,
@@ -87,19 +89,16 @@ impl Stack {
     }
 
     /// Begins to listen, with such times of transactions (RFC 3261, section 17).
-    async fn start_with(config: SipConfig, times: EndpointOption) -> Result<Started> {
+    pub(super) async fn start_with(config: SipConfig, times: EndpointOption) -> Result<Started> {
         let token = CancellationToken::new();
         let (streams, heard) = Streams::new(&config, token.clone())?;
         let (endpoint, udp) = endpoint(&config, &streams, &token, times).await?;
         let serving = serve(&endpoint.inner).await;
         let addresses = listen(&config, &endpoint.inner, &udp, &streams).await?;
         let mut tasks = JoinSet::new();
-        for account in &config.accounts {
-            let account = registration::Registrar::new(account, &config, addresses)?;
-            tasks.spawn(account.keep(Arc::clone(&endpoint.inner), streams.clone()));
-        }
+        let neighbors = approach(&config, addresses, (&endpoint.inner, &streams), &mut tasks)?;
         let (arrivals, arrived) = mpsc::channel(ARRIVALS);
-        let mut office = None;
+        let mut started = None;
         let stack = Arc::new_cyclic(|stack| {
             let shared = Arc::new(Office {
                 calls: Arc::new(Semaphore::new(config.max_calls.min(Semaphore::MAX_PERMITS))),
@@ -110,18 +109,42 @@ impl Stack {
                 board: Arc::default(),
                 stack: stack.clone(),
                 room: OnceLock::new(),
+                neighbors,
                 config: Arc::new(config),
             });
             let gate = Gate::new(shared.config.calls_per_second);
             let within = JoinSet::new();
-            let desk = Desk { gate, office: Arc::clone(&shared), arrivals, tasks, within };
-            office = Some(shared);
+            let office = Arc::clone(&shared);
+            let desk = Desk { gate, copies: Copies::new(), office, arrivals, tasks, within };
+            started = Some(shared);
             let run = run(endpoint, (udp, heard, serving), desk);
             Self { task: tokio::spawn(quiet(run)), token }
         });
-        let office = office.expect("set above");
+        let office = started.expect("set above");
         Ok((stack, office, arrived))
     }
+}
+
+/// Begins to register, and to ask others whether they are there.
+fn approach(
+    config: &SipConfig,
+    addresses: Addresses,
+    (endpoint, streams): (&EndpointInnerRef, &Streams),
+    tasks: &mut JoinSet<()>,
+) -> Result<Vec<SipNeighbor>> {
+    let probers = probers(config)?;
+    let neighbors: Vec<_> = probers.iter().map(Prober::neighbor).collect();
+    for account in &config.accounts {
+        let name = account.registrar.to_string();
+        let neighbor = neighbors.iter().find(|one| !one.is_trunk() && one.name() == name);
+        let registrar = Registrar::new(account, config, addresses)?;
+        let registrar = registrar.with_neighbor(neighbor.cloned());
+        tasks.spawn(registrar.keep(Arc::clone(endpoint), streams.clone()));
+    }
+    for prober in probers {
+        tasks.spawn(prober.keep(Arc::clone(endpoint), streams.clone()));
+    }
+    Ok(neighbors)
 }
 
 fn not_free() -> Error {
@@ -256,6 +279,7 @@ type Refused = (Refusal, Box<Transaction>);
 struct Desk {
     office: Arc<Office>,
     gate: Gate,
+    copies: Copies,
     arrivals: mpsc::Sender<Arrival>,
     tasks: JoinSet<()>,
     /// The same for requests within calls that go on: no flood of others is in their way.
@@ -358,12 +382,21 @@ impl Desk {
     }
 
     fn invite(&mut self, request: Transaction) {
+        let (copies, now) = (self.copies.key(&request.original), Instant::now());
         let refused = match Replaces::of(&request.original) {
+            _ if copies.is_some_and(|key| self.copies.has(key, now)) => {
+                Err((Refusal::Merged, Box::new(request)))
+            }
             Ok(None) => self.ring(request),
             Ok(Some(replaces)) => self.replace(request, &replaces),
             Err(refusal) => Err((refusal, Box::new(request))),
         };
-        let Err((refusal, request)) = refused else { return };
+        let Err((refusal, request)) = refused else {
+            if let Some(key) = copies {
+                self.copies.note(key, now);
+            }
+            return;
+        };
         // That one was refused may be left out of the log, when there are many.
         let _ = self.arrivals.try_send(Arrival::Refused(refusal));
         let headers = refusal.headers(&request.original);
@@ -374,9 +407,12 @@ impl Desk {
         let refusal = match self.offer(&request) {
             Ok(offered) => {
                 let mut dialog = offered.dialog();
-                let is_told = self.arrivals.try_send(Arrival::Call(Box::new(offered.into_call())));
-                // When nobody takes it, the call that is dropped here refuses itself.
-                let _ = is_told;
+                let told = self.arrivals.try_send(Arrival::Call(Box::new(offered.into_call())));
+                if let Err(untold) = told
+                    && let Arrival::Call(call) = untold.into_inner()
+                {
+                    call.turn_away();
+                }
                 self.tasks.spawn(quiet(async move {
                     if answers::wants_confirmations(&request.original) {
                         // So that it is not repeated.
@@ -438,31 +474,6 @@ fn untimely(state: &DialogState, method: Method) -> Option<(StatusCode, Vec<Head
 fn come_again() -> Header {
     let wait = random_number("put off").map_or(10, |number| number % 11);
     Header::RetryAfter(wait.to_string().into())
-}
-
-/// Lets so many through in a second, and as many at once.
-#[derive(Debug)]
-struct Gate {
-    each: Duration,
-    burst: Duration,
-    /// When the bucket will be empty again.
-    until: Option<Instant>,
-}
-
-impl Gate {
-    fn new(per_second: u32) -> Self {
-        let second = Duration::from_secs(1);
-        Self { each: second / per_second.max(1), burst: second, until: None }
-    }
-
-    fn admits(&mut self, now: Instant) -> bool {
-        let until = self.until.map_or(now, |until| until.max(now)) + self.each;
-        let is_admitted = until <= now + self.burst;
-        if is_admitted {
-            self.until = Some(until);
-        }
-        is_admitted
-    }
 }
 
 #[cfg(test)]

@@ -318,7 +318,7 @@ impl Leg {
         let terms = negotiation.answer(&takeover.offer);
         let Takeover { mut line, peer: party, expires, transfers, .. } = takeover;
         let Some(terms) = terms else {
-            line.refuse(StatusCode::NotAcceptableHere);
+            line.refuse(StatusCode::NotAcceptableHere, vec![]);
             return Ok(());
         };
         let timer = expires.map(|asked| SessionTimer::new(self.now(), asked));

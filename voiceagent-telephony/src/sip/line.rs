@@ -1,11 +1,17 @@
 use std::{sync::Arc, time::Duration};
 
-use rsipstack::dialog::{
-    dialog::{Dialog, DialogState, DialogStateReceiver},
-    dialog_layer::DialogLayer,
-    invite_dialog::InviteDialog,
+use rsipstack::{
+    dialog::{
+        dialog::{Dialog, DialogState, DialogStateReceiver},
+        dialog_layer::DialogLayer,
+        invite_dialog::InviteDialog,
+    },
+    sip::{Header, Method, StatusCode, prelude::HeadersExt as _},
+    transaction::{
+        Transaction,
+        transaction::{TransactionEvent, TransactionEventSender},
+    },
 };
-use rsipstack::sip::{Header, Method, StatusCode};
 use tokio::{
     runtime::Handle,
     sync::mpsc,
@@ -37,6 +43,8 @@ pub(super) struct Line {
     stack: Arc<Stack>,
     /// With what we prove who we are, where the other side asks for that within the call.
     credentials: Option<Credentials>,
+    /// What sends answers to a call that was made to us.
+    answering: Option<TransactionEventSender>,
     /// Where the call is listed once it has been answered, and who obeys for it.
     board: Option<(Arc<Switchboard>, mpsc::Sender<Order>)>,
     listed: Option<Listed>,
@@ -49,8 +57,14 @@ impl Line {
         dialogs: Arc<DialogLayer>,
         stack: Arc<Stack>,
     ) -> Self {
-        let (credentials, board, listed) = (None, None, None);
-        Self { dialog, states, dialogs, stack, credentials, board, listed }
+        let (credentials, answering, board, listed) = (None, None, None, None);
+        Self { dialog, states, dialogs, stack, credentials, answering, board, listed }
+    }
+
+    /// Sets the request that is answered.
+    pub(super) fn answering(mut self, request: &Transaction) -> Self {
+        self.answering = Some(request.tu_sender.clone());
+        self
     }
 
     /// Sets with what we prove who we are.
@@ -74,8 +88,23 @@ impl Line {
         self.listed = self.board.take().map(|(board, orders)| board.list(self.dialog.id(), orders));
     }
 
-    /// Refuses a call that has not been answered.
-    pub(super) fn refuse(&self, status: StatusCode) {
+    /// Refuses a call that has not been answered, with further headers.
+    pub(super) fn refuse(&self, status: StatusCode, headers: Vec<Header>) {
+        let waits = matches!(
+            self.dialog.state(),
+            DialogState::Calling(_) | DialogState::Trying(_) | DialogState::Early(..)
+        );
+        if let Some(answering) = self.answering.as_ref().filter(|_| waits && !headers.is_empty()) {
+            // The stack's own refusal has no headers. It comes behind this one and is not sent: a
+            // request has one last answer.
+            let request = self.dialog.initial_request();
+            let mut refusal = self.dialogs.endpoint.make_response(&request, status.clone(), None);
+            let tag = self.dialog.id().local_tag;
+            if refusal.to_header_mut().is_ok_and(|to| to.mut_tag(tag.into()).is_ok()) {
+                refusal.headers.extend(headers);
+                let _ = answering.send(TransactionEvent::Respond(refusal));
+            }
+        }
         // Whoever has given up needs no refusal.
         let _ = self.dialog.reject(Some(status), None);
     }

@@ -4,7 +4,13 @@ use rsipstack::dialog::dialog_layer::DialogLayer;
 use tokio::sync::Semaphore;
 
 use super::{
-    SipConfig, addresses::Addresses, incoming::Stack, ports::Ports, streams::Streams, switchboard::Switchboard,
+    SipConfig,
+    addresses::Addresses,
+    incoming::Stack,
+    ports::Ports,
+    reach::{SipNeighbor, SipReach},
+    streams::Streams,
+    switchboard::Switchboard,
 };
 
 /// What all calls of a server share, those that come in and those that go out.
@@ -21,6 +27,8 @@ pub(super) struct Office {
     pub(super) stack: Weak<Stack>,
     /// Asked whether the application has room for a call, where it says so.
     pub(super) room: OnceLock<Room>,
+    /// Who is asked whether they are there.
+    pub(super) neighbors: Vec<SipNeighbor>,
 }
 
 /// Whether there is room for one more call.
@@ -30,6 +38,12 @@ impl Office {
     /// Whether the application takes one more call.
     pub(super) fn has_room(&self) -> bool {
         self.room.get().is_none_or(|has_room| has_room())
+    }
+
+    /// Whether the trunk was asked whether it is there, and is not.
+    pub(super) fn has_lost_trunk(&self) -> bool {
+        let trunk = self.neighbors.iter().find(|neighbor| neighbor.is_trunk());
+        trunk.is_some_and(|trunk| *trunk.reach.borrow() == SipReach::Unreachable)
     }
 }
 

@@ -21,6 +21,9 @@ pub enum SipRefusal {
     Media,
     /// The other side has no room or a fault (5xx).
     Unavailable,
+    /// The trunk does not answer when it is asked whether it is there, or says that it is not
+    /// available (503): nobody was called.
+    Unreachable,
     /// Anything else.
     Other(u16),
 }
@@ -53,7 +56,7 @@ impl SipRefusal {
             }
             Self::NotAllowed => ErrorKind::Unauthorized,
             Self::Media => ErrorKind::Unsupported,
-            Self::Unavailable => ErrorKind::Overloaded,
+            Self::Unavailable | Self::Unreachable => ErrorKind::Overloaded,
         }
     }
 
@@ -81,6 +84,7 @@ impl fmt::Display for SipRefusal {
             Self::NotAllowed => f.write_str("we may not call there"),
             Self::Media => f.write_str("no media suits both sides"),
             Self::Unavailable => f.write_str("the other side is not available"),
+            Self::Unreachable => f.write_str("the trunk does not answer"),
             Self::Other(status) => write!(f, "refused with {status}"),
         }
     }

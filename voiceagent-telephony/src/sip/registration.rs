@@ -1,22 +1,16 @@
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use rsipstack::{
     sip::{
-        HasHeaders as _, Header, Method, Request, Response, SipMessage, StatusCode, StatusCodeKind,
-        Uri,
+        HasHeaders as _, Header, Method, Request, Response, StatusCode, StatusCodeKind, Uri,
         headers::CallId,
         prelude::HeadersExt as _,
         typed::{Contact, From, To},
     },
-    transaction::{
-        endpoint::EndpointInnerRef,
-        key::{TransactionKey, TransactionRole},
-        make_tag,
-        transaction::Transaction,
-    },
+    transaction::{endpoint::EndpointInnerRef, make_tag},
     transport::SipAddr,
 };
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, sleep};
 use tracing::{info, warn};
 use voiceagent_core::{Error, Result};
 
@@ -25,7 +19,9 @@ use super::{
     addresses::{Addresses, contact},
     answers,
     digest::{Asked, Challenge},
+    outside::{ask, via},
     quiet::quiet,
+    reach::SipNeighbor,
     refusal::retry_after,
     streams::Streams,
 };
@@ -46,6 +42,8 @@ pub(super) struct Registrar {
     contact: Uri,
     call: CallId,
     sequence: u32,
+    /// Whether it answers, where it is asked that between two registrations.
+    neighbor: Option<SipNeighbor>,
 }
 
 impl Registrar {
@@ -69,14 +67,22 @@ impl Registrar {
             account: account.clone(),
             call: random_name("name a registration")?.into(),
             sequence: 0,
+            neighbor: None,
         })
+    }
+
+    /// Sets who is asked whether they are there.
+    pub(super) fn with_neighbor(mut self, neighbor: Option<SipNeighbor>) -> Self {
+        self.neighbor = neighbor;
+        self
     }
 
     /// Lets the registrar know where we are, until the future is dropped.
     ///
     /// What was granted is renewed after three quarters of its time. After a failure it is tried
     /// again after a second, twice that, and so on up to a minute, or when the registrar says. A
-    /// connection that is lost is made anew in the same way.
+    /// connection that is lost is made anew in the same way. A registrar that has been away and
+    /// answers again may have forgotten us: it is told at once.
     pub(super) async fn keep(mut self, endpoint: EndpointInnerRef, streams: Streams) {
         let registrar = self.account.registrar;
         let mut asked = self.account.expires.as_secs() as u32;
@@ -112,15 +118,30 @@ impl Registrar {
                 sleep(wait).await;
                 continue;
             }
-            let since = Instant::now();
-            // What comes to us came by that connection.
-            if timeout(wait, streams.lost(&self.address())).await.is_err() {
-                losses = 0;
-                continue;
+            let (since, address) = (Instant::now(), self.address());
+            tokio::select! {
+                () = sleep(wait) => {
+                    losses = 0;
+                    continue;
+                }
+                () = self.returns() => {
+                    info!(%registrar, "the registrar answers again, and is told anew");
+                    continue;
+                }
+                // What comes to us came by that connection.
+                () = streams.lost(&address) => {}
             }
             losses = if since.elapsed() < LONGEST_WAIT { losses + 1 } else { 1 };
             warn!(%registrar, losses, "the connection to the registrar is lost");
             sleep(backoff(losses)).await;
+        }
+    }
+
+    /// Waits until a registrar that has been away answers again.
+    async fn returns(&self) {
+        match &self.neighbor {
+            Some(neighbor) => neighbor.returns().await,
+            None => std::future::pending().await,
         }
     }
 
@@ -161,16 +182,12 @@ impl Registrar {
     ) -> Option<Request> {
         self.sequence += 1;
         let transport = self.account.transport.of_stack();
-        let listeners = endpoint.transport_layer.get_listen_addrs();
-        let own = listeners.iter().find(|address| address.r#type == Some(transport));
-        let mut own = own.or_else(|| listeners.first())?.clone();
-        own.r#type = Some(transport);
         let mut account = self.domain.clone();
         account.auth.clone_from(&self.contact.auth);
         let mut request = endpoint.make_request(
             Method::Register,
             self.domain.clone(),
-            endpoint.get_via(Some(own), None).ok()?,
+            via(endpoint, transport)?,
             From::from(account.clone()).with_tag(make_tag()),
             To::from(account),
             self.sequence,
@@ -204,25 +221,9 @@ impl Registrar {
 }
 
 /// Between attempts, after so many that failed.
-fn backoff(failures: u32) -> Duration {
+pub(super) fn backoff(failures: u32) -> Duration {
     let doubled = 2_u32.saturating_pow(failures.saturating_sub(1).min(10));
     (FIRST_WAIT * doubled).min(LONGEST_WAIT)
-}
-
-/// Sends a request and waits for its last answer.
-async fn ask(endpoint: &EndpointInnerRef, request: Request, to: &SipAddr) -> Option<Response> {
-    let key = TransactionKey::from_request(&request, TransactionRole::Client).ok()?;
-    let mut transaction = Transaction::new_client(key, request, Arc::clone(endpoint), None);
-    transaction.destination = Some(to.clone());
-    transaction.send().await.ok()?;
-    while let Some(message) = transaction.receive().await {
-        if let SipMessage::Response(answer) = message
-            && answer.status_code.kind() != StatusCodeKind::Provisional
-        {
-            return Some(answer);
-        }
-    }
-    None
 }
 
 /// The shortest time that a registrar takes, where what we asked for is shorter.

@@ -5,7 +5,7 @@ use tracing::{debug, info, warn};
 use voiceagent_core::{Result, transport::Transport as _};
 
 use super::{
-    SipCall, SipCaller, SipConfig, SipTransport,
+    SipCall, SipCaller, SipConfig, SipNeighbor, SipTransport,
     incoming::{Arrival, Stack},
     office::Office,
 };
@@ -77,6 +77,13 @@ impl SipServer {
         // The first one is there already.
         let _ = self.office.room.set(Box::new(has_room));
         self
+    }
+
+    /// Whom it asks whether they are there (`OPTIONS`): the trunk and the registrars, unless that is
+    /// turned off for them.
+    #[must_use]
+    pub fn neighbors(&self) -> &[SipNeighbor] {
+        &self.office.neighbors
     }
 
     /// What makes calls, for as long as this server or one of its calls is there.

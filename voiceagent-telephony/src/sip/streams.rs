@@ -43,6 +43,12 @@ const GREETING: Duration = Duration::from_secs(10);
 #[cfg(target_os = "linux")]
 const KEEP_ALIVE: Duration = Duration::from_secs(60);
 
+/// How long what we have sent may wait for the other side's system to say that it has it: as long as
+/// a request is waited for. A connection through which nothing comes any more would be used for a
+/// quarter of an hour else, although a new one may do.
+#[cfg(target_os = "linux")]
+const UNHEARD: Duration = Duration::from_secs(32);
+
 /// After the system had nothing left for a new connection.
 const REST: Duration = Duration::from_millis(100);
 
@@ -290,6 +296,23 @@ fn prepare(socket: &TcpStream) {
     {
         let asking =
             socket2::TcpKeepalive::new().with_time(KEEP_ALIVE).with_interval(KEEP_ALIVE / 4);
-        let _ = socket2::SockRef::from(socket).set_tcp_keepalive(&asking);
+        let socket = socket2::SockRef::from(socket);
+        let _ = socket.set_tcp_keepalive(&asking);
+        let _ = socket.set_tcp_user_timeout(Some(UNHEARD));
+    }
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_connection_is_not_kept_when_nobody_has_what_was_sent_by_it() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let socket = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        prepare(&socket);
+        let socket = socket2::SockRef::from(&socket);
+        assert_eq!(socket.tcp_user_timeout().unwrap(), Some(UNHEARD));
+        assert!(socket.keepalive().unwrap() && socket.tcp_nodelay().unwrap());
     }
 }

@@ -1,6 +1,8 @@
-use rsipstack::sip::Uri;
+use std::time::Duration;
+
+use rsipstack::sip::{HostWithPort, Uri};
 use serde::Deserialize;
-use voiceagent_core::{Error, Result, Secret};
+use voiceagent_core::{Error, Result, Secret, duration};
 
 use super::digest::Credentials;
 
@@ -39,6 +41,26 @@ pub struct SipTrunk {
     /// Whether media is offered protected only (SRTP).
     #[serde(default)]
     pub srtp: bool,
+    /// How often the trunk is asked whether it is there (`OPTIONS`): every 30 s if not set, and never
+    /// with 0. While it does not answer, or answers 503, calls by it fail at once.
+    #[serde(default = "keep_alive", with = "duration")]
+    pub keep_alive: Duration,
+}
+
+/// How often others are asked whether they are there.
+pub(super) const fn keep_alive() -> Duration {
+    Duration::from_secs(30)
+}
+
+/// Checks how often somebody is asked.
+///
+/// # Errors
+///
+/// [`Config`](voiceagent_core::ErrorKind::Config), with this name of the field.
+pub(super) fn check_keep_alive(keep_alive: Duration, field: &str) -> Result<()> {
+    let is_one = keep_alive.is_zero() || (1..=3_600).contains(&keep_alive.as_secs());
+    let wrong = || Error::config(format!("{field}: 0, or from a second to an hour"));
+    is_one.then_some(()).ok_or_else(wrong)
 }
 
 impl SipTrunk {
@@ -46,7 +68,8 @@ impl SipTrunk {
     #[must_use]
     pub fn new(address: impl Into<String>) -> Self {
         let address = address.into();
-        Self { address, domain: None, user: None, login: None, password: None, srtp: false }
+        let (domain, user, login, password) = (None, None, None, None);
+        Self { address, domain, user, login, password, srtp: false, keep_alive: keep_alive() }
     }
 
     /// Sets as whom we call.
@@ -71,6 +94,26 @@ impl SipTrunk {
         self
     }
 
+    /// Sets how often the trunk is asked whether it is there; never with 0.
+    #[must_use]
+    pub const fn with_keep_alive(mut self, keep_alive: Duration) -> Self {
+        self.keep_alive = keep_alive;
+        self
+    }
+
+    /// The domain of those who call and are called.
+    ///
+    /// # Errors
+    ///
+    /// [`Config`](voiceagent_core::ErrorKind::Config), with the field.
+    pub(super) fn host(&self) -> Result<HostWithPort> {
+        let Some(domain) = &self.domain else { return Ok(self.uri()?.host_with_port) };
+        let domain = Uri::try_from(format!("sip:{domain}"));
+        domain
+            .map(|domain| domain.host_with_port)
+            .map_err(|_| Error::config("trunk.domain: the name of a host"))
+    }
+
     /// The address, understood.
     ///
     /// # Errors
@@ -91,6 +134,7 @@ impl SipTrunk {
     /// As [`uri`](Self::uri).
     pub(super) fn check(&self) -> Result<()> {
         self.uri()?;
+        check_keep_alive(self.keep_alive, "trunk.keep_alive")?;
         let is_word = |text: &str, more: &str| {
             !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || more.contains(c))
         };
@@ -133,5 +177,20 @@ mod tests {
         assert!(user.message().starts_with("trunk.user"));
         let login = SipTrunk::new("sip:a").with_login("a\"", Secret::new("p")).check().unwrap_err();
         assert!(login.message().starts_with("trunk.login"));
+    }
+
+    #[test]
+    fn a_trunk_is_asked_whether_it_is_there_unless_that_is_turned_off() {
+        let trunk = |more: &str| -> SipTrunk {
+            serde_json::from_str(&format!(r#"{{"address":"sip:a"{more}}}"#)).unwrap()
+        };
+        assert_eq!(trunk("").keep_alive, Duration::from_secs(30));
+        assert!(trunk(r#","keep_alive":0"#).keep_alive.is_zero());
+        for (written, is_taken) in
+            [("\"0s\"", true), ("\"1s\"", true), ("\"500ms\"", false), ("3601", false)]
+        {
+            let checked = trunk(&format!(r#","keep_alive":{written}"#)).check();
+            assert_eq!(checked.is_ok(), is_taken, "{written}");
+        }
     }
 }

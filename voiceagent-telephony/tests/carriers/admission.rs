@@ -1,6 +1,12 @@
 //! Who is let in when there is little room.
 
-use std::time::Duration;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use voiceagent_core::transport::{Direction, Transport};
 use voiceagent_telephony::{
@@ -43,6 +49,19 @@ async fn who_comes_while_the_last_place_is_kept_hears_why_nobody_answers() {
     let (twilio, _calls) = Twilio::start(|door| door.max_calls(1).when_full(full));
     assert!(ask(&twilio, "CA1").await.contains("<Stream"));
     assert!(ask(&twilio, "CA2").await.contains("We are full."));
+}
+
+#[tokio::test]
+async fn while_the_application_has_no_room_nobody_is_let_in_and_then_the_same_caller_is() {
+    let is_full = Arc::new(AtomicBool::new(true));
+    let asked = Arc::clone(&is_full);
+    let full = [Verb::from(Say::new("We are full.")), Verb::Hangup];
+    let (twilio, _calls) = Twilio::start(|door| {
+        door.with_room(move || !asked.load(Ordering::Relaxed)).when_full(full)
+    });
+    assert!(ask(&twilio, "CA1").await.contains("We are full."));
+    is_full.store(false, Ordering::Relaxed);
+    assert!(ask(&twilio, "CA1").await.contains("<Stream"));
 }
 
 #[tokio::test]

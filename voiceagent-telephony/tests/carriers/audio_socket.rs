@@ -57,7 +57,7 @@ async fn an_audio_socket_conforms_to_the_contract_of_a_transport() {
     };
     let report = transport::transport("audio socket", connect).await;
     report.assert();
-    assert_eq!(report.checks().len(), 8, "{report}");
+    assert_eq!(report.checks().len(), 9, "{report}");
 }
 
 #[tokio::test]

@@ -131,7 +131,7 @@ async fn every_dialect_conforms_to_the_contract_of_a_transport() {
         };
         let report = transport::transport(row.carrier.name(), connect).await;
         report.assert();
-        assert_eq!(report.checks().len(), 8, "{report}");
+        assert_eq!(report.checks().len(), 9, "{report}");
     }
 }
 

@@ -71,7 +71,7 @@ async fn a_media_stream_conforms_to_the_contract_of_a_transport() {
     };
     let report = transport::transport("twilio media stream", connect).await;
     report.assert();
-    assert_eq!(report.checks().len(), 8, "{report}");
+    assert_eq!(report.checks().len(), 9, "{report}");
 }
 
 #[tokio::test]

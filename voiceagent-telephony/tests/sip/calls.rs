@@ -9,7 +9,10 @@ use voiceagent_core::{
 };
 use voiceagent_telephony::DtmfKey;
 use voiceagent_testkit::{
-    conformance::transport::{self, FarEnd as _},
+    conformance::{
+        Outcome,
+        transport::{self, FarEnd as _},
+    },
     phone::{SipPhone, Wire},
 };
 
@@ -34,7 +37,8 @@ async fn a_sip_call_conforms_to_the_contract_of_a_transport() {
     };
     let report = transport::transport("sip", connect).await;
     report.assert();
-    assert_eq!(report.checks().len(), 8, "{report}");
+    assert_eq!(report.checks().len(), 9, "{report}");
+    assert!(report.checks().iter().all(|(_, how)| *how == Outcome::Passed), "{report}");
 }
 
 #[tokio::test]

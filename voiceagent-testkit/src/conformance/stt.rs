@@ -169,6 +169,14 @@ impl<V: ScriptedVendor> Suite<'_, V> {
         self.say_a_part(&mut caller).await?;
         caller.finalize()?;
         caller.until(|it| !it.finals().is_empty()).await?;
+        self.expect(&caller, 1)?;
+        if self.claims.end_of_turn {
+            return Ok(());
+        }
+        // Where nothing was said since, the answer is empty.
+        let answers = caller.answers();
+        caller.finalize()?;
+        caller.until(|it| it.answers() > answers).await?;
         self.expect(&caller, 1)
     }
 

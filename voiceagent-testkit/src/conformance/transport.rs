@@ -17,6 +17,9 @@ use crate::phone::{Carrier, PhoneCall, Wire};
 /// For anything that a healthy leg does at once; generous, since test machines are busy.
 const SOON: Duration = Duration::from_secs(10);
 
+/// The check of holds, for far ends that can hold a call.
+const HOLDS: &str = "a hold is told, and nothing is played or heard while it lasts";
+
 /// What every far end takes.
 const FRAME: Duration = Duration::from_millis(20);
 
@@ -46,6 +49,14 @@ pub trait FarEnd: Send {
     fn hears_clears(&self) -> bool {
         true
     }
+
+    /// Whether the far end can hold a call, and the leg can tell ([`Inbound::Held`]).
+    fn can_hold(&self) -> bool {
+        false
+    }
+
+    /// Puts the call on hold, or takes it back. Only asked of whoever [can](Self::can_hold).
+    async fn hold(&mut self, _held: bool) {}
 }
 
 #[async_trait]
@@ -142,7 +153,7 @@ where
 {
     let mut report = Report::new("transport", subject);
     let (leg, far) = connect().await;
-    let claims = leg.capabilities();
+    let (claims, can_hold) = (leg.capabilities(), far.can_hold());
     report.note("audio arrives in order and unchanged", hears(leg, far).await);
     let (leg, far) = connect().await;
     report.note("nonsense does not end the call", survives(leg, far).await);
@@ -156,6 +167,7 @@ where
         ("keys arrive", claims.dtmf),
         ("marks return in order", claims.marks),
         ("clear overtakes queued audio", claims.clear),
+        (HOLDS, can_hold),
     ];
     for (check, claimed) in capable {
         if !claimed {
@@ -166,6 +178,7 @@ where
         let outcome = match check {
             "keys arrive" => keys(leg, far).await,
             "marks return in order" => marks(leg, far).await,
+            HOLDS => holds(leg, far, claims).await,
             _ => clear(leg, far, claims).await,
         };
         report.note(check, outcome);
@@ -380,6 +393,64 @@ async fn clear(
     }
 }
 
+async fn holds(
+    transport: Box<dyn Transport>,
+    mut far: impl FarEnd,
+    claims: TransportCapabilities,
+) -> Result<(), String> {
+    if !claims.clear {
+        return Err("a leg that tells of a hold claims `clear`".to_owned());
+    }
+    let mut leg = Leg::open(transport).await?;
+    far.hold(true).await;
+    is_told(&mut leg, true).await?;
+    let frame = leg.frame();
+    leg.send(frame)?;
+    leg.send(Outbound::Mark(MarkId::new(3)))?;
+    leg.send(Outbound::Clear)?;
+    if claims.marks {
+        leg.next(played).await.map_err(|why| format!("the mark did not return: {why}"))?;
+    }
+    // What the far end plays to whoever waits is not what the caller says.
+    far.speak(vec![MUSIC; 1_600].into()).await;
+    far.hold(false).await;
+    is_told(&mut leg, false).await?;
+    let frame = leg.frame();
+    leg.send(frame)?;
+    if claims.marks {
+        leg.send(Outbound::Mark(MarkId::new(4)))?;
+        leg.next(played).await.map_err(|why| format!("the mark did not return: {why}"))?;
+    }
+    // Behind the goodbye nothing can come any more.
+    leg.send(Outbound::HangUp)?;
+    if !far.closes().await {
+        return Err("the connection stays open".to_owned());
+    }
+    let frame = Wire::Audio(leg.frame_length());
+    let frames = far.arrived(0).await.iter().filter(|wire| **wire == frame).count();
+    match frames {
+        1 => Ok(()),
+        0 => Err("nothing goes out after the hold".to_owned()),
+        _ => Err("what was taken back during the hold went out all the same".to_owned()),
+    }
+}
+
+/// A sample that no silence has.
+const MUSIC: u8 = 0x33;
+
+/// Waits until a change of the hold is told, which is this one. No music is heard until then.
+async fn is_told(leg: &mut Leg, held: bool) -> Result<(), String> {
+    let told = leg.next(|said| match said {
+        Inbound::Held(told) if told == held => Some(Ok(())),
+        Inbound::Held(told) => Some(Err(format!("it was told as {told} and not as {held}"))),
+        Inbound::Audio(frame) if frame.payload.contains(&MUSIC) => {
+            Some(Err("music for whoever waits was heard as the caller".to_owned()))
+        }
+        _ => None,
+    });
+    told.await.map_err(|why| format!("a change of the hold was not told: {why}"))?
+}
+
 fn played(said: Inbound) -> Option<MarkId> {
     if let Inbound::MarkPlayed(mark) = said { Some(mark) } else { None }
 }
@@ -387,3 +458,6 @@ fn played(said: Inbound) -> Option<MarkId> {
 fn audio(said: Inbound) -> Option<AudioFrame> {
     if let Inbound::Audio(frame) = said { Some(frame) } else { None }
 }
+
+#[cfg(test)]
+mod tests;

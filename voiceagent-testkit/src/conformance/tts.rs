@@ -108,7 +108,10 @@ impl<V: ScriptedVendor> Suite<'_, V> {
             format!("{} bytes of audio are not those of {texts:?}", said.audio.len())
         })?;
         let spoken = u32::try_from(texts.len()).unwrap_or(u32::MAX);
-        same(said.spoken, if self.claims.segments { spoken } else { 0 })
+        if self.claims.segments {
+            return same(said.spoken + said.continued, spoken);
+        }
+        same(said.spoken, 0)
     }
 
     async fn speaks_all(&self) -> Result<(), String> {
@@ -337,6 +340,8 @@ impl Voice {
 struct Said {
     audio: Vec<u8>,
     spoken: u32,
+    /// Texts that were complete when another voice of a chain went on.
+    continued: u32,
     finished: bool,
 }
 
@@ -345,6 +350,7 @@ impl Said {
         same(of(&event), Some(GenerationId::new(number)))?;
         match event {
             TtsEvent::Audio { payload, .. } => self.audio.extend_from_slice(&payload),
+            TtsEvent::Continued { texts, .. } => self.continued += texts,
             TtsEvent::Finished { .. } => self.finished = true,
             TtsEvent::Spoken { texts, .. } => self.spoken += texts,
             TtsEvent::Words { .. } | _ => {}
@@ -357,6 +363,7 @@ impl Said {
 fn of(event: &TtsEvent) -> Option<GenerationId> {
     match event {
         TtsEvent::Audio { generation, .. }
+        | TtsEvent::Continued { generation, .. }
         | TtsEvent::Finished { generation }
         | TtsEvent::Heard { generation, .. }
         | TtsEvent::Spoken { generation, .. }

@@ -403,4 +403,15 @@ impl FarEnd for SipPhone {
     fn hears_clears(&self) -> bool {
         false
     }
+
+    fn can_hold(&self) -> bool {
+        true
+    }
+
+    async fn hold(&mut self, held: bool) {
+        // Only an answered call can be held.
+        let _ = self.message("SIP/2.0 200").await;
+        let direction = if held { "sendonly" } else { "sendrecv" };
+        let _ = self.reinvite(&format!("0 8 {KEYS}"), direction).await;
+    }
 }

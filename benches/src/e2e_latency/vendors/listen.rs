@@ -77,6 +77,7 @@ struct Speech {
 impl Ears {
     async fn run(&mut self) {
         while self.step().await.is_some() {}
+        self.note(What::LineEnded);
     }
 
     async fn step(&mut self) -> Option<()> {

@@ -37,6 +37,7 @@ pub(super) async fn serve(socket: WebSocketStream<TcpStream>, encoding: Encoding
         queue: VecDeque::new(),
     };
     while voice.step().await.is_some() {}
+    voice.note(What::LineEnded);
 }
 
 /// The synthesizer of one line. Its audio spells what it says, so that a phone can tell which words

@@ -147,7 +147,7 @@ pub(crate) struct Dialogue {
     pub(crate) calls: u32,
     faults: u32,
     /// All words of the caller, for what they mentioned before it was asked.
-    said: Words,
+    pub(crate) said: Words,
     mentioned: Vec<String>,
     pub(crate) part_of_phone: Option<String>,
     /// Whether the caller has to show who they are before more is told.

@@ -11,6 +11,9 @@ const TABLES: &[&str] = &[
     "calendar",
     "dealership",
     "email",
+    "evaluation",
+    "knowledge",
+    "knowledge.embedding",
     "leads",
     "llm",
     "outbound",
@@ -73,6 +76,11 @@ const FIELDS: &[(&str, &str)] = &[
     ("email.password", "a password in quotes"),
     ("email.smtp", "an address in quotes, such as `\"smtps://mail.example.com\"`"),
     ("email.user", "a name in quotes"),
+    ("evaluation.every_days", "a whole number of days from 1 to 366, such as `7`"),
+    ("evaluation.folder", "the name of a folder in quotes, such as `\"scenarios\"`"),
+    ("evaluation.roll_back", "`true` or `false`"),
+    ("knowledge.embedding.provider", "a name in quotes, such as `\"openai\"`"),
+    ("knowledge.near", "a number above 0 and up to 1, such as `0.4`"),
     ("leads.client_id", "an identifier in quotes"),
     ("leads.client_secret", "a secret in quotes"),
     ("leads.refresh_token", "a token in quotes"),
@@ -110,6 +118,8 @@ const FIELDS: &[(&str, &str)] = &[
     ("server.journals", "the name of a folder in quotes, such as `\"calls\"`"),
     ("server.listen", "an address and a port in quotes, such as `\"127.0.0.1:8080\"`"),
     ("server.most_calls", "a whole number from 1, such as `100`"),
+    ("server.most_late_ms", "a whole number of milliseconds from 1, such as `250`"),
+    ("server.most_memory_mib", "a whole number of mebibytes from 1, such as `900`"),
     ("server.public_url", "an address in quotes, such as `\"https://agent.example.com\"`"),
     ("server.replica", "a name in quotes, such as `\"a\"`"),
     ("server.roles", "a list of `\"web\"`, `\"media\"` and `\"jobs\"`"),
@@ -237,6 +247,7 @@ impl Config {
         self.switches.overlay(env)?;
         self.calendar.overlay(env);
         self.email.overlay(env);
+        self.knowledge.overlay(env);
         self.leads.overlay(env);
         self.payments.overlay(env);
         self.portal.overlay(env)?;
@@ -270,6 +281,8 @@ impl Config {
         self.vapi.as_ref().map_or(Ok(()), VapiTable::check)?;
         self.calendar.check()?;
         self.email.check()?;
+        self.evaluation.check()?;
+        self.knowledge.check()?;
         self.leads.check()?;
         self.payments.check()?;
         self.portal.check()?;

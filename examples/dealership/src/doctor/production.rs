@@ -173,7 +173,12 @@ fn secret_in(name: &str, value: &toml::Value) -> Option<String> {
 }
 
 fn vendors_by_tls(config: &Config, _: Surroundings<'_>) -> Verdict {
-    let providers = [("stt", &config.stt), ("llm", &config.llm), ("tts", &config.tts)];
+    let providers = [
+        ("stt", &config.stt),
+        ("llm", &config.llm),
+        ("tts", &config.tts),
+        ("knowledge.embedding", &config.knowledge.embedding),
+    ];
     let plain = providers.into_iter().find_map(|(table, provider)| {
         let provider = provider.as_ref()?;
         let mut chain = [provider.clone()].into_iter().chain(provider.fallback());

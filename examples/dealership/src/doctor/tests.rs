@@ -127,6 +127,9 @@ async fn doctor_and_server_agree_about_every_setting() {
         (whole.replace(&database, &format!("{:?}", house.folder.join("no/such.db"))), false),
         (whole.replace("[server]", &format!("[server]\njournals = {foreign:?}")), false),
         (whole.replace("[stt]", "[redis]\nurl = \"x\"\n[stt]"), false),
+        (whole.replace("[stt]", "[knowledge.embedding]\nprovider = \"openai\"\n[stt]"), false),
+        (whole.replace("[stt]", "[knowledge.embedding]\nprovider = \"hashing\"\n[stt]"), true),
+        (whole.replace("[stt]", "[knowledge]\nnear = 2\n[stt]"), false),
         (whole.replace("[server]", "[server]\nreplica = \"a/b\""), false),
         (whole.split("[llm]").next().unwrap().to_owned(), true),
         (format!("{whole}[[llm.fallback]]\nprovider = \"anthropic\"\n"), false),
@@ -242,6 +245,42 @@ async fn what_needs_no_calls_is_not_asked_of_a_program_that_takes_none() {
     assert!(is_ready(&findings), "{findings:?}");
     assert!(findings.iter().all(|finding| finding.what != "recognizer"), "{findings:?}");
     assert!(serves(&worker).await);
+}
+
+#[tokio::test]
+async fn a_trunk_is_asked_whether_it_is_there_and_one_that_is_not_is_a_warning() {
+    let house = House::new("trunk");
+    let trunk = tokio::net::UdpSocket::bind("127.0.0.1:0").await.unwrap();
+    let there = format!("sip:{}", trunk.local_addr().unwrap());
+    let answering = tokio::spawn(async move {
+        let mut buffer = [0; 4_096];
+        loop {
+            let (length, from) = trunk.recv_from(&mut buffer).await.unwrap();
+            let asked = String::from_utf8_lossy(&buffer[..length]).into_owned();
+            assert!(asked.starts_with("OPTIONS sip:127.0.0.1:"), "{asked}");
+            let copied = ["Via", "From", "To", "Call-ID", "CSeq"];
+            let is_copied = |line: &&str| copied.iter().any(|name| line.starts_with(name));
+            let copied: Vec<_> = asked.lines().filter(is_copied).collect();
+            let answer = format!("SIP/2.0 200 OK\r\n{}\r\n\r\n", copied.join("\r\n"));
+            trunk.send_to(answer.as_bytes(), from).await.unwrap();
+        }
+    });
+    // Nobody can be connected to at the port of the second.
+    for (address, more, state, seen) in [
+        (there.as_str(), "", State::Ok, "the trunk answers"),
+        ("sip:127.0.0.1:1;transport=tcp", "", State::Warning, "does not answer OPTIONS"),
+        ("sip:127.0.0.1:1;transport=tcp", "keep_alive = 0", State::Ok, "is free"),
+    ] {
+        let sip = format!(
+            "[sip]\nlisten = \"127.0.0.1:0\"\npeers = [\"127.0.0.0/8\"]\n\
+             [sip.trunk]\naddress = \"{address}\"\n{more}\n"
+        );
+        let findings = diagnosis(&format!("{}{sip}", house.text)).await;
+        let found = state_of(&findings, "sip");
+        assert!(found.state == state && found.seen.contains(seen), "{found:?}");
+        assert!(is_ready(&findings), "calls can be taken all the same: {findings:?}");
+    }
+    answering.abort();
 }
 
 #[tokio::test]

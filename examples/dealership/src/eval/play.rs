@@ -17,6 +17,7 @@ use voiceagent_telephony::front_door::CallStatus;
 use super::{
     acts::Acts,
     caller::Move,
+    cycle::Cast,
     exchange::Exchange,
     export, fixture,
     line::ScriptedLine,
@@ -46,7 +47,7 @@ const MOVES: usize = 1;
 
 /// How the agent answers in scenarios: it says what it is, and tells visits to those who have shown
 /// who they are.
-const TEMPLATE: &str = r#"{
+pub(super) const TEMPLATE: &str = r#"{
     "greeting": "Thank you for calling {name}. I am the automated assistant, and this call may be recorded. How can I help you?",
     "identity": "facts"
 }"#;
@@ -72,24 +73,28 @@ pub(super) struct Played {
 /// # Errors
 ///
 /// When the scenario asks for something that is not there, or the agent cannot be started.
-pub(super) async fn play(scenario: &Scenario, server: Option<&Place>) -> Result<Played> {
+pub(super) async fn play(
+    scenario: &Scenario,
+    (server, cast): (Option<&Place>, &Cast),
+) -> Result<Played> {
     if let Some(missing) = missing(scenario) {
         return Err(Error::new(ErrorKind::Rejected, "play", missing));
     }
     let scratch = Scratch::open(server).await?;
-    let played = play_over(scratch.store.clone(), scenario).await;
+    let played = play_over(scratch.store.clone(), scenario, cast).await;
     scratch.remove().await?;
     played
 }
 
-pub(super) async fn play_over(store: Store, scenario: &Scenario) -> Result<Played> {
+pub(super) async fn play_over(store: Store, scenario: &Scenario, cast: &Cast) -> Result<Played> {
     let names = fixture::furnish(&store, scenario).await?;
-    let version = store.push_template(INBOUND, (TEMPLATE, ""), scenario.now).await?;
+    let version = store.push_template(INBOUND, (&cast.template, ""), scenario.now).await?;
     store.activate_template(INBOUND, &[Arm { version, weight: 1 }], scenario.now).await?;
     let scene = Arc::new(Scene::new(scenario, Acts::load(), names, store.clone()));
-    let stage = Stage { scenario, scene, store, exchange: Arc::default(), last: Mutex::default() };
+    let (exchange, last) = (Arc::default(), Mutex::default());
+    let stage = Stage { scenario, scene, store, cast, exchange, last };
     let mut notes = Vec::new();
-    for _ in ticks(&scenario.fixture.before) {
+    for _ in 0..ticks(&scenario.fixture.before).count() {
         stage.tick(scenario.now).await?;
     }
     stage.call(1, scenario.now, &mut notes).await?;
@@ -142,6 +147,7 @@ struct Stage<'a> {
     scenario: &'a Scenario,
     scene: Arc<Scene>,
     store: Store,
+    cast: &'a Cast,
     exchange: Arc<Exchange>,
     last: Mutex<Option<CallId>>,
 }
@@ -151,12 +157,15 @@ impl Stage<'_> {
     async fn call(&self, nth: usize, at: Timestamp, notes: &mut Vec<String>) -> Result<()> {
         let codes = self.scenario.fixture.mfa.iter();
         let codes = codes.flat_map(|mfa| mfa["next_codes"].as_array()).flatten();
-        let codes = codes.filter_map(Value::as_str).map(str::to_owned);
-        let reception = Reception::open(self.store.clone(), Clock::Fixed(at), &self.config())
+        let codes = KnownCodes::new(codes.filter_map(Value::as_str).map(str::to_owned));
+        let mut reception = Reception::open(self.store.clone(), Clock::Fixed(at), &self.config())
             .await?
-            .with_codes(KnownCodes::new(codes))
+            .with_codes(codes)
             .with_messenger(self.exchange.clone())
             .with_witness(Arc::new(Watcher(Arc::clone(&self.scene))));
+        if let Some(model) = &self.cast.model {
+            reception = reception.with_model(Arc::clone(model));
+        }
         let plan = &self.scenario.call;
         let dialled = self.exchange.call_to(&plan.to);
         let id = dialled.unwrap_or_else(|| CallId::new(format!("{}-{nth}", self.scenario.id)));

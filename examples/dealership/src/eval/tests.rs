@@ -100,7 +100,9 @@ async fn the_rules_find_out_from_the_record_what_came_of_every_scenario() {
     let mut wrong = Vec::new();
     for name in ["scenarios", "more"] {
         for scenario in scenarios(&folder(name)).unwrap() {
-            let played = play::play(&scenario, Store::test_server().as_ref()).await.unwrap();
+            let played = play::play(&scenario, (Store::test_server().as_ref(), &Cast::default()))
+                .await
+                .unwrap();
             let analysis = played.analysis.expect("the call is over");
             let wanted = &scenario.expect.call["disposition"];
             let truth = wanted.as_str().unwrap_or(&analysis.outcome);
@@ -108,6 +110,11 @@ async fn the_rules_find_out_from_the_record_what_came_of_every_scenario() {
                 wrong.push(format!("{}: {analysis:?}, not {wanted}", scenario.id));
             }
             confusion.add(truth, &analysis.outcome);
+            let part = analysis.engagement.expect("it is worked out with the rest");
+            let commits = ["booked", "rescheduled", "callback_scheduled"];
+            if commits.contains(&analysis.outcome.as_str()) {
+                assert!(part.commitments > 0 && part.percent > 33, "{}: {part:?}", scenario.id);
+            }
         }
     }
     assert_eq!(confusion.total(), 27, "{confusion}");
@@ -121,7 +128,7 @@ async fn a_call_becomes_a_scenario_that_passes_and_catches_what_is_changed() {
     let path = folder("more/s33_opt_out.yaml");
     let original = Scenario::read(&path).unwrap();
     let scratch = crate::store::Scratch::open(None).await.unwrap();
-    play::play_over(scratch.store.clone(), &original).await.unwrap();
+    play::play_over(scratch.store.clone(), &original, &Cast::default()).await.unwrap();
     let text = draft(&scratch.store, "s33-1").await.unwrap();
     for part in ["- {id: u1, when: {}, say:", "hangup: true", "disposition: opted_out"] {
         assert!(text.contains(part), "{text}");

@@ -1,8 +1,8 @@
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, fmt, sync::Arc};
 
 use jiff::civil::{DateTime, Time};
 use serde_json::Value;
-use voiceagent_core::llm::Message;
+use voiceagent_core::{ToolCallId, llm::Message};
 
 /// What a conversation holds that claims and agreements are checked against.
 #[derive(Debug, Default)]
@@ -19,10 +19,85 @@ pub(super) struct History {
     pub(super) refused: bool,
 }
 
+/// What was in a conversation before it was summed up.
+#[derive(Default)]
+pub(super) struct Memory {
+    /// What tools have done or found, in order.
+    done: Vec<(ToolCallId, Arc<str>, Value)>,
+    /// What the user has said, in order, each once.
+    said: Vec<Arc<str>>,
+}
+
+impl fmt::Debug for Memory {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // What somebody has said is nobody else's.
+        f.debug_struct("Memory").field("done", &self.done.len()).finish_non_exhaustive()
+    }
+}
+
+impl Memory {
+    /// The history of a conversation, with what was in it before. What it holds is remembered.
+    pub(super) fn recall(&mut self, messages: &[Message]) -> History {
+        let mut history = History::of(messages);
+        if matches!(messages, [Message::Summary { .. }, ..]) {
+            let missing = self.done.iter().filter(|(id, ..)| !has_result(messages, id));
+            let mut done: Vec<_> =
+                missing.map(|(_, name, result)| (Arc::clone(name), result.clone())).collect();
+            done.append(&mut history.done);
+            history.done = done;
+            let said: Vec<&str> = self.said.iter().map(|said| &**said).collect();
+            history.said = format!("{} {}", said.join(" "), history.said);
+        }
+        self.note(messages);
+        history
+    }
+
+    fn note(&mut self, messages: &[Message]) {
+        for (id, name, result) in results(messages) {
+            match self.done.iter_mut().find(|(known, ..)| *known == id) {
+                // One that was told to wait has come.
+                Some((.., known)) => *known = result,
+                None => self.done.push((id, name, result)),
+            }
+        }
+        // The last words may still become others.
+        let before = messages.len().saturating_sub(1);
+        for message in &messages[..before] {
+            if let Message::User { text } = message
+                && !self.said.contains(text)
+            {
+                self.said.push(Arc::clone(text));
+            }
+        }
+    }
+}
+
+fn has_result(messages: &[Message], of: &ToolCallId) -> bool {
+    messages.iter().any(|message| matches!(message, Message::ToolResult { id, .. } if id == of))
+}
+
+/// The results of tools, each with the name of its tool.
+fn results(messages: &[Message]) -> Vec<(ToolCallId, Arc<str>, Value)> {
+    let mut called: BTreeMap<&str, &Arc<str>> = BTreeMap::new();
+    let mut results = Vec::new();
+    for message in messages {
+        match message {
+            Message::ToolCall(call) => _ = called.insert(call.id.as_str(), &call.name),
+            Message::ToolResult { id, output } => {
+                let name = called.get(id.as_str()).copied();
+                let result: Value = serde_json::from_str(output).unwrap_or_default();
+                results.extend(name.map(|name| (id.clone(), Arc::clone(name), result)));
+            }
+            _ => {}
+        }
+    }
+    results
+}
+
 impl History {
     pub(super) fn of(messages: &[Message]) -> Self {
-        let mut history = Self::default();
-        let mut called: BTreeMap<&str, &Arc<str>> = BTreeMap::new();
+        let done = results(messages).into_iter().map(|(_, name, result)| (name, result));
+        let mut history = Self { done: done.collect(), ..Self::default() };
         let mut heard: Option<Arc<str>> = None;
         for message in messages {
             match message {
@@ -36,18 +111,12 @@ impl History {
                     history.said.push(' ');
                     history.refused = false;
                 }
-                Message::ToolCall(call) => {
-                    called.insert(call.id.as_str(), &call.name);
-                }
-                Message::ToolResult { id, output } => {
+                Message::ToolResult { output, .. } => {
                     let result: Value = serde_json::from_str(output).unwrap_or_default();
                     history.refused |= matches!(
                         result["code"].as_str(),
                         Some("SLOT_TAKEN" | "SLOT_EXPIRED" | "VEHICLE_BUSY")
                     );
-                    if let Some(name) = called.get(id.as_str()) {
-                        history.done.push((Arc::clone(name), result));
-                    }
                 }
                 // A summary tells what was said, not what was done.
                 _ => {}

@@ -176,3 +176,35 @@ async fn a_booking_is_confirmed_only_by_a_yes_to_a_read_back_that_was_heard_to_i
         "a retry needs no new yes"
     );
 }
+
+#[tokio::test]
+async fn what_was_done_before_a_summary_is_remembered_and_nothing_else_is() {
+    let summed = Message::Summary { text: "They are booked for Tuesday.".into() };
+    let now = [summed, user("when was that again")];
+    let told = "You're booked for 1:30 PM. ";
+    let guard = |words: &str| Guard::new(Arc::new(saying(words)));
+    let say = async |guard: &Guard, messages: &[Message]| {
+        let answer = guard.generate(LlmRequest::new("", messages)).await.unwrap();
+        let events: Vec<LlmEvent> = answer.map(Result::unwrap).collect().await;
+        let text = events.into_iter().filter_map(|event| match event {
+            LlmEvent::Text(text) => Some(text),
+            _ => None,
+        });
+        text.collect::<String>()
+    };
+    // The notes of a model prove nothing.
+    let fresh = guard(told);
+    assert_eq!(say(&fresh, &now).await, format!("{} ", Guard::INSTEAD));
+    let mut before = vec![user("yes")];
+    before.extend(tool("book_appointment", &ok(&json!({ "start_local": SLOT }))));
+    let witness = guard(told);
+    assert_eq!(say(&witness, &before).await, told);
+    assert_eq!(say(&witness, &now).await, told);
+    let other = guard("You're booked for 2:30 PM. ");
+    say(&other, &before).await;
+    assert_eq!(say(&other, &now).await, format!("{} ", Guard::INSTEAD));
+    // What a caller has named before may be named again.
+    let price = guard("So 450 dollars a month. ");
+    say(&price, &[user("I have 450 dollars"), agent("Fine.", false), user("so")]).await;
+    assert_eq!(say(&price, &now).await, "So 450 dollars a month. ");
+}

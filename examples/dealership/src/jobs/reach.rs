@@ -277,6 +277,7 @@ fn template(purpose: Purpose) -> &'static str {
         Purpose::Callback => "callback",
         Purpose::Campaign => "campaign",
         Purpose::Confirmation => "appointment_confirmation",
+        Purpose::FollowUp => "call_follow_up",
         Purpose::Recovery => "call_recovery",
         Purpose::Reminder => "appointment_reminder",
     }

@@ -1,5 +1,7 @@
 //! Nobody is called twice, nobody is forgotten, and nobody is called who may not be.
 
+mod after_call;
+mod clocks;
 mod confirm;
 mod crash;
 mod follow;

@@ -48,7 +48,14 @@ pub fn read(letter: &[u8]) -> Option<Reply> {
         Some(id) => format!("email:{id}"),
         None => format!("email:{}:{}", address.as_deref().unwrap_or_default(), letter.len()),
     };
-    Some(Reply { key, phone: None, address: address.filter(|_| !is_report), tokens, kind })
+    Some(Reply {
+        key,
+        phone: None,
+        address: address.filter(|_| !is_report),
+        tokens,
+        kind,
+        stars: None,
+    })
 }
 
 /// The letters that a letter answers (RFC 5322, section 3.6.4).

@@ -2,7 +2,7 @@ use std::{env, net::SocketAddr};
 
 use clap::Args;
 use rmcp::{ServiceExt, transport::stdio};
-use voiceagent_core::{Error, ErrorKind, Result, Secret};
+use voiceagent_core::{Error, ErrorKind, Result, Secret, registry::Registry};
 
 use super::{Counter, http};
 use crate::{
@@ -10,6 +10,7 @@ use crate::{
     clock::Clock,
     config::Config,
     departments::Departments,
+    knowledge::Librarian,
     phone::Phone,
     server,
     store::Store,
@@ -44,12 +45,18 @@ impl McpCommand {
     /// # Errors
     ///
     /// [`Config`](ErrorKind::Config) when something is missing or wrong; the message names it.
-    pub async fn run(self, config: &Config, stop: impl Future<Output = ()>) -> Result<()> {
+    pub async fn run(
+        self,
+        (config, registry): (&Config, &Registry),
+        stop: impl Future<Output = ()>,
+    ) -> Result<()> {
         let clock = Clock::System;
+        let librarian = Librarian::of(config, registry)?;
         let store = Store::open(&config.dealership.database).await.map_err(|error| {
             let why = format!("field `dealership.database`: {}", error.message());
             Error::config(why).with_source(error)
         })?;
+        let store = store.reading_by(librarian);
         let served = match self.counters(config, store.clone(), clock).await {
             Ok(counters) => self.serve(counters, stop).await,
             Err(error) => Err(error),

@@ -59,6 +59,17 @@ pub(super) struct Scheduled {
     pub(super) id: String,
 }
 
+/// What became of leads that another system has handed on.
+#[derive(Debug, JsonSchema, Serialize)]
+pub(super) struct LeadsTaken {
+    /// Those that were not known.
+    pub(super) new: u64,
+    /// Those that were there already.
+    pub(super) known: u64,
+    /// Those without a number.
+    pub(super) unreadable: u64,
+}
+
 /// What became of something.
 #[derive(Debug, JsonSchema, Serialize)]
 pub(super) struct Done {
@@ -286,6 +297,10 @@ pub(super) struct Statistics {
     response_p50_ms: Option<i64>,
     response_p95_ms: Option<i64>,
     response_p99_ms: Option<i64>,
+    /// How many callers gave so many stars, from 1 to 5, that were asked after their call.
+    ratings: BTreeMap<String, i64>,
+    /// How many they gave on average; null where nobody gave any.
+    rating: Option<f64>,
 }
 
 impl Statistics {
@@ -298,6 +313,8 @@ impl Statistics {
             response_p50_ms: of.response(50),
             response_p95_ms: of.response(95),
             response_p99_ms: of.response(99),
+            ratings: of.ratings.iter().map(|(stars, count)| (stars.to_string(), *count)).collect(),
+            rating: of.rating(),
         }
     }
 }

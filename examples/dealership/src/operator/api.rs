@@ -1,5 +1,6 @@
 mod calls;
 mod jobs;
+mod leads;
 mod logs;
 mod people;
 mod templates;
@@ -58,6 +59,7 @@ pub(super) fn operations() -> Vec<Operation> {
     all.extend(jobs::operations());
     all.extend(templates::operations());
     all.extend(people::operations());
+    all.extend(leads::operations());
     all.extend(logs::operations());
     all
 }

@@ -224,7 +224,15 @@ async fn every_route_of_the_description_answers_as_it_says() {
     let job = house.store.jobs(false).await.unwrap()[0].id.clone();
     let template = json!({ "config": { "greeting": "Hello" }, "note": "shorter" });
     let schedule = json!({ "kind": "recovery_text", "about": "CA1" });
+    let handed = json!({ "form": "csv", "source": "crm", "content": "phone\n+16305550160\n" });
     let asked: Vec<(&str, &str, String, Option<Value>)> = vec![
+        ("post", "/api/leads", "/api/leads".into(), Some(handed)),
+        (
+            "post",
+            "/api/leads",
+            "/api/leads".into(),
+            Some(json!({ "form": "fax", "source": "crm", "content": "" })),
+        ),
         ("get", "/api/calls", "/api/calls?disposition=booked&limit=5".into(), None),
         ("get", "/api/calls", "/api/calls?before=yesterday".into(), None),
         ("get", "/api/calls/{call}", "/api/calls/CA1".into(), None),

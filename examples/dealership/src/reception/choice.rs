@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 use tracing::{debug, warn};
-use voiceagent_core::transport::CallInfo;
+use voiceagent_core::{Result, llm::LanguageModel, transport::CallInfo};
 
 use super::{Reception, known};
 use crate::{
@@ -12,7 +12,7 @@ use crate::{
     phone::Phone,
     spoken,
     store::{Errand, Fault},
-    templates::{self, Budget, Chosen, INBOUND, Parts},
+    templates::{self, Budget, Chosen, INBOUND, Parts, Template},
 };
 
 impl Reception {
@@ -77,6 +77,22 @@ impl Reception {
                 }
             }
         }
+    }
+
+    /// Who answers by a template, without the rules that stand in; `None` where they answer alone.
+    ///
+    /// # Errors
+    ///
+    /// As [`Vendors::parts`](templates::Vendors::parts).
+    pub(crate) fn model_of(&self, template: &Template) -> Result<Option<Arc<dyn LanguageModel>>> {
+        if !self.takes_models {
+            return Ok(None);
+        }
+        let own = match &self.vendors {
+            Some(vendors) => vendors.parts(template)?.llm,
+            None => None,
+        };
+        Ok(own.or_else(|| self.model.clone()))
     }
 
     /// The template that the call was sent on for.

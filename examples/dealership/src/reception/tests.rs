@@ -344,3 +344,93 @@ async fn a_talk_is_handed_from_one_agent_to_another_who_knows_what_was_said() {
     let handed = |row: &&Value| row["name"] == "hand_over_to_sales";
     assert_eq!(audited.iter().filter(handed).count(), 1, "{audited:?}");
 }
+
+/// A model that says how a conversation begins for it, and notes down what it is asked to.
+#[derive(Debug, Default)]
+struct Notetaker(Mutex<Vec<String>>);
+
+/// What would be no claim of an agent that has booked nothing.
+const NOTES: &str = "They have a red car. You're booked for Monday at 9 AM.";
+
+#[async_trait]
+impl LanguageModel for Notetaker {
+    fn name(&self) -> &str {
+        "notetaker"
+    }
+
+    fn capabilities(&self) -> LlmCapabilities {
+        LlmCapabilities::default().with_tools(true, false)
+    }
+
+    async fn generate(&self, asked: LlmRequest) -> Result<BoxStream<'static, Result<LlmEvent>>> {
+        let said = match (asked.messages.first(), asked.tools.is_empty()) {
+            (Some(Message::User { text }), true) if text.contains("Caller: ") => {
+                self.0.lock().unwrap().push(text.to_string());
+                NOTES.to_owned()
+            }
+            (Some(Message::Summary { text }), _) => format!("It begins so: {text}"),
+            _ => "Go on.".to_owned(),
+        };
+        let events = [LlmEvent::Text(said), LlmEvent::Finished(FinishReason::Stop)];
+        Ok(stream::iter(events.map(Ok)).boxed())
+    }
+}
+
+/// What a caller reads who goes on until the agent says this, or for so many lines.
+async fn until(reception: &Reception, told: &str, most: usize) -> String {
+    let (mut keyboard, input) = duplex(4_096);
+    let (output, mut screen) = duplex(64 << 10);
+    let leg = Terminal::piped("long", BufReader::new(input), output);
+    let talk = reception.answer(Box::new(leg)).await.unwrap();
+    let mut text = String::new();
+    for line in 0..most {
+        keyboard.write_all(format!("Line {line} of a long story\n").as_bytes()).await.unwrap();
+        let answers = text.matches("\nAgent:").count();
+        while text.matches("\nAgent:").count() == answers || !text.ends_with('\n') {
+            let mut read = [0; 1_024];
+            let count = screen.read(&mut read).await.unwrap();
+            text.push_str(std::str::from_utf8(&read[..count]).unwrap());
+        }
+        if text.contains(told) {
+            break;
+        }
+    }
+    drop(keyboard);
+    talk.finished().await;
+    text
+}
+
+#[tokio::test]
+async fn a_long_talk_is_summed_up_as_its_template_says_and_the_guard_leaves_the_notes_alone() {
+    let store = Store::fresh().await;
+    let model = Arc::new(Notetaker::default());
+    let reception = Reception::open(store.clone(), Clock::System, &DealershipConfig::default())
+        .await
+        .unwrap()
+        .with_model(Arc::clone(&model) as Arc<dyn LanguageModel>);
+    let text = r#"{ "graph": "free", "summary": { "above_messages": 10, "keep_messages": 4 } }"#;
+    activate(&store, text).await;
+    let told = "It begins so: What was said before, in short: They have a red car.";
+    let text = until(&reception, told, 40).await;
+    assert!(text.contains(told), "{text}");
+    let transcripts = std::mem::take(&mut *model.0.lock().unwrap());
+    assert!(transcripts[0].contains("Line 0"), "{transcripts:?}");
+    activate(&store, r#"{ "graph": "free", "summary": { "on": false } }"#).await;
+    let text = until(&reception, told, 12).await;
+    assert!(!text.contains(told), "{text}");
+    assert_eq!(model.0.lock().unwrap().len(), 0, "nobody is asked where it is off");
+}
+
+#[tokio::test]
+async fn the_rules_sum_nothing_up_and_a_long_talk_with_them_stays_whole() {
+    let store = Store::fresh().await;
+    let config = DealershipConfig::default();
+    let reception = Reception::open(store.clone(), Clock::System, &config).await.unwrap();
+    activate(&store, r#"{ "summary": { "above_messages": 10, "keep_messages": 4 } }"#).await;
+    let lines = "i need an oil change\nhow late are you open\nwhere are you\nhow late are you open\n\
+                 where are you\nhow late are you open\nwhere are you\ncan i bring my dog\n\
+                 monday at nine\ngoodbye\n";
+    let text = sent_on(&reception, &[], lines).await;
+    let last = text.lines().rfind(|line| line.contains("oil change"));
+    assert!(last.is_some(), "what was said first is known: {text}");
+}

@@ -46,7 +46,7 @@ pub(super) fn front_door(
     statuses: mpsc::Sender<StatusEvent>,
     (reception, lobby): (&Arc<Reception>, &Lobby),
 ) -> Result<Router> {
-    let (host, desk) = (lobby.clone(), Arc::clone(reception));
+    let (host, room, desk) = (lobby.clone(), lobby.clone(), Arc::clone(reception));
     let mut door = FrontDoor::twilio()
         .auth_token(auth_token)
         .public_url(public_url)
@@ -55,6 +55,7 @@ pub(super) fn front_door(
         .media_path(paths.media)
         .after_path(paths.after)
         .media_alias(STREAM)
+        .with_room(move || room.strained().is_none())
         .when_full([Say::new(NO_ROOM).into(), Verb::Hangup])
         .machine_detection(true)
         .parameters(|webhook| {

@@ -8,10 +8,11 @@ use crate::{
     calendar::Mirror,
     clock::Clock,
     config::Config,
+    examiner::Examiner,
     jobs::{Pace, Worker},
     leads::GoogleSheet,
     lobby::Lobby,
-    metrics::Metrics,
+    reception::Reception,
     replicas::Replica,
     store::Store,
     trace::Spans,
@@ -25,6 +26,7 @@ pub(super) struct Errands {
     reaches: bool,
     mirror: Option<Mirror>,
     sheet: Option<GoogleSheet>,
+    examiner: Option<Examiner>,
     clock: Clock,
 }
 
@@ -37,10 +39,10 @@ impl Errands {
     pub(super) async fn of(
         config: &Config,
         replica: &Replica,
-        (metrics, spans): (Arc<Metrics>, Option<Spans>),
+        (reception, spans): (&Arc<Reception>, Option<Spans>),
     ) -> Result<Self> {
         let Replica { store, clock, shared, .. } = replica;
-        let mut worker = worker(config, store.clone(), *clock)?.with_metrics(metrics);
+        let mut worker = worker(config, store.clone(), *clock)?.with_metrics(reception.metrics());
         if let Some(most) = config.outbound.most_per_second {
             worker = worker.with_pace(Pace::new(shared.clone(), most));
         }
@@ -52,6 +54,10 @@ impl Errands {
             reaches: config.outbound.from.is_some() || config.email.smtp.is_some(),
             mirror: mirror(&config.calendar, store.clone(), *clock).await?,
             sheet: sheet(&config.leads)?,
+            examiner: match config.server.roles.jobs {
+                true => Examiner::of(&config.evaluation, (store.clone(), *clock), reception)?,
+                false => None,
+            },
             clock: *clock,
         })
     }
@@ -63,7 +69,7 @@ impl Errands {
 
     /// Does it, each on a task of its own, until the lobby closes.
     pub(super) fn begin(self, tasks: &mut JoinSet<()>, lobby: &Lobby, store: &Store) {
-        let Self { worker, reaches, mirror, sheet, clock } = self;
+        let Self { worker, reaches, mirror, sheet, examiner, clock } = self;
         if reaches {
             let closing = lobby.clone();
             tasks.spawn(async move { worker.run(closing.closes()).await });
@@ -71,6 +77,10 @@ impl Errands {
         if let Some(mirror) = mirror {
             let closing = lobby.clone();
             tasks.spawn(async move { mirror.run(closing.closes()).await });
+        }
+        if let Some(examiner) = examiner {
+            let closing = lobby.clone();
+            tasks.spawn(async move { examiner.run(closing.closes()).await });
         }
         if let Some(sheet) = sheet {
             let store = store.clone();

@@ -16,6 +16,7 @@ use crate::{
     mail,
     own_pages::OwnPage,
     phone::Phone,
+    rating,
     store::{Channel, Fault, Reply, ReplyKind, Store},
 };
 
@@ -84,8 +85,13 @@ async fn message(
         return script();
     };
     let kind = if mail::is_stop(field("Body")) { ReplyKind::Stop } else { ReplyKind::Answer };
-    let reply =
-        Reply { key: format!("message:{name}"), phone: Some(phone), kind, ..Reply::default() };
+    let reply = Reply {
+        key: format!("message:{name}"),
+        phone: Some(phone),
+        kind,
+        stars: rating::stars(field("Body")),
+        ..Reply::default()
+    };
     match desk.store.note_reply((&reply, channel), desk.clock.now()).await {
         Ok(is_news) => info!(is_news, ?kind, ?channel, "message.received"),
         Err(fault) => return failed(fault),
@@ -185,6 +191,32 @@ mod tests {
         }
         let entries = store.export("SELECT count(*) AS n FROM dnc_entry").await.unwrap();
         assert_eq!(entries[0]["n"], 1, "what is told twice counts once");
+    }
+
+    #[tokio::test]
+    async fn a_number_that_somebody_writes_after_a_call_is_its_rating() {
+        let _installed = rustls::crypto::ring::default_provider().install_default();
+        let store = Store::fresh().await;
+        let url = serve(&store).await;
+        store
+            .run(
+                "INSERT INTO follow_up (call, phone_e164, words, asks_rating, created_at)
+                 VALUES ('CA1', '+16305550111', '', 1, 1795197000000)",
+            )
+            .await;
+        store
+            .run(
+                "INSERT INTO contact_attempt (id, phone_e164, channel, purpose, about_id,
+                     dedupe_key, state, outcome, created_at, updated_at)
+                 VALUES ('a', '+16305550111', 'sms', 'follow_up', 'CA1', 'k', 'completed', 'sent',
+                         1795197000000, 1795197000000)",
+            )
+            .await;
+        let answer = [("MessageSid", "SM1"), ("From", "+16305550111"), ("Body", "5 stars!")];
+        for _ in 0..2 {
+            assert_eq!(write(&url, &answer, "hush").await, 200);
+        }
+        assert_eq!(store.ratings(jiff::Timestamp::MIN).await.unwrap(), [(5, 1)].into());
     }
 
     #[tokio::test]

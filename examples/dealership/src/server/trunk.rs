@@ -2,10 +2,12 @@ use std::sync::Arc;
 
 use tracing::info;
 use voiceagent_core::{Error, Result};
-use voiceagent_telephony::sip::{SipCall, SipConfig, SipServer};
+use voiceagent_telephony::sip::{SipCall, SipConfig, SipReach, SipServer};
 
 use super::answer;
-use crate::{config::Config, departments::Departments, lobby::Lobby, reception::Reception};
+use crate::{
+    config::Config, departments::Departments, lobby::Lobby, metrics::Metrics, reception::Reception,
+};
 
 /// Begins to listen for calls over SIP, where the configuration has any. They ring until somebody
 /// [receives](receive) them.
@@ -13,23 +15,33 @@ use crate::{config::Config, departments::Departments, lobby::Lobby, reception::R
 /// # Errors
 ///
 /// [`Config`](voiceagent_core::ErrorKind::Config), with the field of the table `[sip]`.
-pub(super) async fn bind(config: &Config) -> Result<Option<SipServer>> {
+pub(super) async fn bind(config: &Config, metrics: &Metrics) -> Result<Option<SipServer>> {
     let Some(sip) = settings(config)?.filter(|_| config.server.roles.media) else {
         return Ok(None);
     };
-    SipServer::bind(sip).await.map(Some).map_err(wrong)
+    let server = SipServer::bind(sip).await.map_err(wrong)?;
+    metrics.watch_sip(server.neighbors());
+    Ok(Some(server))
 }
 
-/// Whether calls over SIP could be taken. It is listened for a moment, and no registrar is told.
+/// Whether calls over SIP could be taken, and whether the trunk answers, where it is to be asked. It
+/// is listened for a moment, and no registrar is told.
 ///
 /// # Errors
 ///
 /// As [`bind`].
-pub(crate) async fn try_sip(config: &Config) -> Result<()> {
-    let Some(mut sip) = settings(config)? else { return Ok(()) };
+pub(crate) async fn try_sip(config: &Config) -> Result<Option<SipReach>> {
+    let Some(mut sip) = settings(config)? else { return Ok(None) };
     sip.check().map_err(wrong)?;
     sip.accounts.clear();
-    SipServer::bind(sip).await.map(drop).map_err(wrong)
+    let server = SipServer::bind(sip).await.map_err(wrong)?;
+    let Some(trunk) = server.neighbors().iter().find(|one| one.is_trunk()) else {
+        return Ok(None);
+    };
+    let mut reach = trunk.reach();
+    // It is asked until the server is dropped, so that this ends with a word.
+    let known = reach.wait_for(|reach| *reach != SipReach::Unknown).await;
+    Ok(known.ok().map(|reach| *reach))
 }
 
 fn wrong(error: Error) -> Error {

@@ -70,6 +70,8 @@ pub enum Purpose {
     Campaign,
     /// They have booked a visit, or moved it.
     Confirmation,
+    /// They were in a call.
+    FollowUp,
     /// Their call broke off.
     Recovery,
     /// They have a visit.
@@ -152,14 +154,21 @@ impl Purpose {
             Self::Callback => "callback",
             Self::Campaign => "campaign",
             Self::Confirmation => "confirmation",
+            Self::FollowUp => "follow_up",
             Self::Recovery => "recovery",
             Self::Reminder => "reminder",
         }
     }
 
     fn parse(word: &str) -> Option<Self> {
-        let all =
-            [Self::Callback, Self::Campaign, Self::Confirmation, Self::Recovery, Self::Reminder];
+        let all = [
+            Self::Callback,
+            Self::Campaign,
+            Self::Confirmation,
+            Self::FollowUp,
+            Self::Recovery,
+            Self::Reminder,
+        ];
         all.into_iter().find(|one| one.word() == word)
     }
 
@@ -167,9 +176,11 @@ impl Purpose {
     const fn consent(self) -> &'static str {
         match self {
             Self::Campaign => "marketing",
-            Self::Callback | Self::Confirmation | Self::Recovery | Self::Reminder => {
-                "transactional"
-            }
+            Self::Callback
+            | Self::Confirmation
+            | Self::FollowUp
+            | Self::Recovery
+            | Self::Reminder => "transactional",
         }
     }
 }

@@ -153,7 +153,7 @@ async fn errand(
             Ok(Some(Errand::Lead { lead: lead.id, first_name: lead.first_name }))
         }
         // Nobody is called about a call.
-        Purpose::Confirmation | Purpose::Recovery => Ok(None),
+        Purpose::Confirmation | Purpose::FollowUp | Purpose::Recovery => Ok(None),
         Purpose::Reminder => {
             let Some(id) = AppointmentId::parse(&attempt.about) else { return Ok(None) };
             let visit = appointments::find(connection, id).await?;

@@ -39,6 +39,7 @@ pub(super) async fn open(path: &Path) -> Result<Store> {
         life: None,
         shared: None,
         ranker: Arc::<Balanced>::default(),
+        librarian: Arc::default(),
     })
 }
 
@@ -62,6 +63,7 @@ pub(super) async fn open_read_only(path: &Path) -> Result<Store> {
         life: None,
         shared: None,
         ranker: Arc::<Balanced>::default(),
+        librarian: Arc::default(),
     })
 }
 
@@ -84,6 +86,7 @@ pub(super) async fn in_memory() -> Result<Store> {
         life: None,
         shared: None,
         ranker: Arc::<Balanced>::default(),
+        librarian: Arc::default(),
     })
 }
 

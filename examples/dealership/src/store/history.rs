@@ -98,6 +98,8 @@ pub struct CallStatistics {
     pub outcomes: BTreeMap<String, i64>,
     /// How long the answers took, in milliseconds, sorted.
     pub responses: Vec<i64>,
+    /// How many callers gave so many stars.
+    pub ratings: BTreeMap<u8, i64>,
 }
 
 impl CallStatistics {
@@ -107,6 +109,14 @@ impl CallStatistics {
         let all: i64 = self.outcomes.values().sum();
         let failed = self.outcomes.get("failed").copied().unwrap_or_default();
         (all > 0).then(|| (all - failed) as f64 / all as f64)
+    }
+
+    /// How many stars callers gave, on average; `None` if nobody gave any.
+    #[must_use]
+    pub fn rating(&self) -> Option<f64> {
+        let count: i64 = self.ratings.values().sum();
+        let stars: i64 = self.ratings.iter().map(|(stars, count)| i64::from(*stars) * count).sum();
+        (count > 0).then(|| stars as f64 / count as f64)
     }
 
     /// What so many percent of the answers do not exceed, by nearest rank.
@@ -236,6 +246,7 @@ impl Store {
     ///
     /// When the store cannot be read.
     pub async fn call_statistics(&self, since: Timestamp) -> Result<CallStatistics, Fault> {
+        let ratings = self.ratings(since).await?;
         let since = since.as_millisecond();
         let counted: Vec<(String, Option<String>, i64)> = sqlx::query_as(
             "SELECT status, disposition, count(*)
@@ -245,7 +256,7 @@ impl Store {
         .bind(since)
         .fetch_all(&self.reader)
         .await?;
-        let mut statistics = CallStatistics::default();
+        let mut statistics = CallStatistics { ratings, ..CallStatistics::default() };
         for (status, disposition, count) in counted {
             match status.as_str() {
                 "live" => statistics.live += count,

@@ -42,6 +42,10 @@ pub enum JobKind {
     RecoveryText,
     /// A text of what was booked, or moved.
     ConfirmationText,
+    /// Scenarios are played against a template.
+    EvalRun,
+    /// A text after a call.
+    FollowUp,
     /// A call on the evening before a visit.
     Reminder,
     /// A text in place of that call.
@@ -62,10 +66,12 @@ pub enum JobEnd {
 
 impl JobKind {
     /// All of them.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 8] = [
         Self::Callback,
         Self::CampaignStep,
         Self::ConfirmationText,
+        Self::EvalRun,
+        Self::FollowUp,
         Self::RecoveryText,
         Self::Reminder,
         Self::ReminderText,
@@ -78,6 +84,8 @@ impl JobKind {
             Self::Callback => "callback",
             Self::CampaignStep => "campaign_step",
             Self::ConfirmationText => "confirmation_text",
+            Self::EvalRun => "eval_run",
+            Self::FollowUp => "follow_up",
             Self::RecoveryText => "recovery_text",
             Self::Reminder => "reminder",
             Self::ReminderText => "reminder_text",
@@ -108,6 +116,16 @@ impl Store {
         lease: SignedDuration,
         now: Timestamp,
     ) -> Result<Option<Job>, Fault> {
+        self.claim((id, false), lease, now).await
+    }
+
+    /// Takes a job; of those without an identifier, a run of scenarios or anything else.
+    pub(super) async fn claim(
+        &self,
+        (id, plays): (Option<&str>, bool),
+        lease: SignedDuration,
+        now: Timestamp,
+    ) -> Result<Option<Job>, Fault> {
         let mut writes = self.begin().await?;
         let row = sqlx::query(
             "UPDATE job SET state = 'running', lease_until = $3, fence = fence + 1, updated_at = $2
@@ -116,12 +134,14 @@ impl Store {
                  WHERE (state = 'ready' AND (run_at <= $2 OR id = $1)
                         OR state = 'running' AND lease_until <= $2)
                    AND id = coalesce($1, id)
+                   AND (id = $1 OR CASE kind WHEN 'eval_run' THEN 1 ELSE 0 END = $4)
                  ORDER BY run_at, id LIMIT 1)
              RETURNING *",
         )
         .bind(id)
         .bind(now.as_millisecond())
         .bind(after(now, lease).as_millisecond())
+        .bind(i64::from(plays))
         .fetch_optional(&mut *writes)
         .await?;
         writes.commit().await?;
@@ -195,6 +215,18 @@ impl Store {
     pub async fn job_states(&self) -> Result<Vec<(String, i64)>, Fault> {
         let counted = "SELECT state, count(*) FROM job GROUP BY state ORDER BY state";
         Ok(sqlx::query_as(counted).fetch_all(&self.reader).await?)
+    }
+
+    /// How many jobs were due so long ago, and nobody has taken them.
+    ///
+    /// # Errors
+    ///
+    /// When the store cannot be read.
+    pub async fn late_jobs(&self, by: SignedDuration, now: Timestamp) -> Result<i64, Fault> {
+        let latest = after(now, -by);
+        let counted = "SELECT count(*) FROM job WHERE state = 'ready' AND run_at < $1";
+        let query = sqlx::query_scalar(counted).bind(latest.as_millisecond());
+        Ok(query.fetch_one(&self.reader).await?)
     }
 
     /// Has something done at a time; where it is to be done already, then at this time. Returns the

@@ -1,8 +1,11 @@
 use jiff::Timestamp;
-use serde_json::Value;
+use serde_json::{Map, Value};
 use sqlx::{AnyConnection, Row, any::AnyRow};
 
-use crate::phone::Phone;
+use crate::{
+    leads::{self, Row as KnownLead},
+    phone::Phone,
+};
 
 use super::{BrokerId, Fault, LeadId, Refusal, Store};
 
@@ -85,6 +88,28 @@ impl Store {
         find(&mut connection, "lead.phone_e164 = $1", phone.as_str()).await
     }
 
+    /// All leads with what is known of them, by their numbers, as tables have them.
+    ///
+    /// # Errors
+    ///
+    /// When the store cannot be read.
+    pub(crate) async fn known_leads(&self) -> Result<Vec<KnownLead>, Fault> {
+        let rows =
+            sqlx::query("SELECT * FROM lead ORDER BY phone_e164").fetch_all(&self.reader).await?;
+        let mut leads = Vec::with_capacity(rows.len());
+        for row in &rows {
+            let Some(phone) = Phone::parse(row.try_get("phone_e164")?) else { continue };
+            let mut known = Map::new();
+            for (column, _) in leads::COLUMNS {
+                if let Some(words) = row.try_get::<Option<String>, _>(column)? {
+                    known.insert(column.to_owned(), Value::String(words));
+                }
+            }
+            leads.push(KnownLead { phone, known, consent: Vec::new() });
+        }
+        Ok(leads)
+    }
+
     /// Notes a lead with nothing but its number, or finds the one that has it. Tells which.
     ///
     /// # Errors
@@ -116,7 +141,7 @@ impl Store {
     pub async fn update_lead(
         &self,
         id: LeadId,
-        patch: &serde_json::Map<String, Value>,
+        patch: &Map<String, Value>,
         now: Timestamp,
     ) -> Result<Vec<&'static str>, Fault> {
         let mut writes = self.begin().await?;
@@ -147,7 +172,7 @@ impl Store {
     pub async fn fill_in_lead(
         &self,
         id: LeadId,
-        (patch, source): (&serde_json::Map<String, Value>, &str),
+        (patch, source): (&Map<String, Value>, &str),
         now: Timestamp,
     ) -> Result<(), Fault> {
         let mut writes = self.begin().await?;
@@ -246,7 +271,7 @@ pub(super) async fn find(
 async fn fill(
     connection: &mut AnyConnection,
     (id, known): (LeadId, &Lead),
-    patch: &serde_json::Map<String, Value>,
+    patch: &Map<String, Value>,
     now: Timestamp,
 ) -> Result<Vec<&'static str>, Fault> {
     let mut changed = Vec::new();

@@ -4,7 +4,8 @@ use sqlx::{AnyConnection, Row};
 use crate::phone::Phone;
 
 use super::{
-    Attempt, Channel, Fault, Store, contact, fault::strange, ids::version_7, slots::later,
+    Attempt, Channel, Fault, Store, contact, fault::strange, follow_ups, ids::version_7,
+    slots::later,
 };
 
 /// A letter that was sent, or is about to be.
@@ -33,6 +34,8 @@ pub struct Reply {
     pub tokens: Vec<String>,
     /// What it is.
     pub kind: ReplyKind,
+    /// The rating of a call that it is, if it is one: 1 to 5.
+    pub stars: Option<u8>,
 }
 
 /// What somebody wrote.
@@ -120,7 +123,7 @@ impl Store {
     }
 
     /// Takes in what somebody wrote, with what follows: an answer ends the campaigns of whoever it is
-    /// from, a wish for no more is one for all of its kind, and no more letters go where one came
+    /// from, and may rate a call that they were asked about, a wish for no more is one for all of its kind, and no more letters go where one came
     /// back from. Returns whether it was news.
     ///
     /// # Errors
@@ -163,7 +166,12 @@ impl Store {
         }
         match (reply.kind, &phone) {
             (_, None) => {}
-            (ReplyKind::Answer, Some(phone)) => end_campaigns(&mut writes, phone, now).await?,
+            (ReplyKind::Answer, Some(phone)) => {
+                end_campaigns(&mut writes, phone, now).await?;
+                if let Some(stars) = reply.stars {
+                    follow_ups::rate(&mut writes, phone, stars, now).await?;
+                }
+            }
             (ReplyKind::Returned, Some(phone)) => {
                 contact::block(&mut writes, (phone, "email"), ("bounce", None), now).await?;
             }

@@ -267,7 +267,7 @@ async fn follow(
             campaigns::call_missed(connection, about, outcome, now).await?;
         }
         // Nobody is called about a call, nor about what they have just booked.
-        Purpose::Confirmation | Purpose::Recovery => {}
+        Purpose::Confirmation | Purpose::FollowUp | Purpose::Recovery => {}
     }
     Ok(())
 }

@@ -44,7 +44,7 @@ use Fate::{Emptied, Gone, Kept};
 /// Where the rows of the person with the number `$1` are, and what becomes of them; those last by
 /// which others are found. That somebody does not want to be contacted (`dnc_entry`) stays: nobody
 /// could heed it without the number.
-const PLACES: [(&str, &str, Fate); 33] = [
+const PLACES: [(&str, &str, Fate); 34] = [
     ("billing_event", "appointment_id IN ({appointments})", Kept),
     ("payment_link", "appointment_id IN ({appointments})", Kept),
     ("dnc_entry", "phone_e164 = $1", Kept),
@@ -90,6 +90,7 @@ const PLACES: [(&str, &str, Fate); 33] = [
         ),
     ),
     ("consent", "phone_e164 = $1", Gone),
+    ("follow_up", "phone_e164 = $1", Emptied("phone_e164 = 'erased', words = ''")),
     ("contact_attempt", "phone_e164 = $1", Emptied("phone_e164 = 'erased'")),
     ("conversation_state", "phone_e164 = $1", Gone),
     ("identity_failure", "customer_id IN ({customers}) OR caller = $1", Gone),

@@ -42,6 +42,10 @@ const MIGRATIONS: &[(&str, &str, &str)] = &[
     ("fields", include_str!("../../migrations/0012_fields.sql"), ""),
     ("judgement", include_str!("../../migrations/0013_judgement.sql"), ""),
     ("payments", include_str!("../../migrations/0014_payments.sql"), ""),
+    ("points", include_str!("../../migrations/0015_points.sql"), ""),
+    ("follow_ups", include_str!("../../migrations/0016_follow_ups.sql"), ""),
+    ("evaluations", include_str!("../../migrations/0017_evaluations.sql"), ""),
+    ("attendance", include_str!("../../migrations/0018_attendance.sql"), ""),
 ];
 /// The newest migration.
 const VERSION: i64 = MIGRATIONS.len() as i64;

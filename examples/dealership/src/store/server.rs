@@ -29,6 +29,7 @@ pub(super) async fn open(address: &Secret) -> Result<Store> {
         life: None,
         shared: None,
         ranker: Arc::<Balanced>::default(),
+        librarian: Arc::default(),
     })
 }
 
@@ -45,6 +46,7 @@ pub(super) async fn open_read_only(address: &Secret) -> Result<Store> {
         life: None,
         shared: None,
         ranker: Arc::<Balanced>::default(),
+        librarian: Arc::default(),
     })
 }
 

@@ -29,6 +29,10 @@ pub struct Trend {
     pub response_p50_ms: Option<i64>,
     /// What 95 of 100 answers did not exceed.
     pub response_p95_ms: Option<i64>,
+    /// How many callers rated their call then.
+    pub ratings: i64,
+    /// How many stars they gave together.
+    pub stars: i64,
 }
 
 impl Trend {
@@ -36,6 +40,12 @@ impl Trend {
     #[must_use]
     pub fn calls(&self) -> i64 {
         self.outcomes.values().sum()
+    }
+
+    /// How many stars callers gave, on average; `None` where nobody gave any.
+    #[must_use]
+    pub fn rating(&self) -> Option<f64> {
+        (self.ratings > 0).then(|| self.stars as f64 / self.ratings as f64)
     }
 
     /// How many of 100 calls did not fail; `None` where there was no call.
@@ -98,6 +108,17 @@ impl Store {
             let outcome = disposition.filter(|_| status != "failed").unwrap_or(status);
             *trend.outcomes.entry(outcome).or_default() += 1;
             trend.cost_micros += cost;
+        }
+        let rated: Vec<(i64, i64)> = sqlx::query_as(
+            "SELECT rated_at, stars FROM follow_up WHERE stars IS NOT NULL AND rated_at >= $1",
+        )
+        .bind(since.as_millisecond())
+        .fetch_all(&self.reader)
+        .await?;
+        for (at, stars) in rated {
+            let Some(trend) = trends.get_mut(&first(instant(at)?)) else { continue };
+            trend.ratings += 1;
+            trend.stars += stars;
         }
         let answers: Vec<(i64, i64)> = sqlx::query_as(
             "SELECT started_at, response_ms FROM call_turn

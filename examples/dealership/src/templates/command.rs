@@ -1,12 +1,18 @@
-use std::{fs, path::PathBuf};
+use std::{collections::BTreeMap, fmt::Write as _, fs, path::PathBuf, sync::Arc};
 
 use clap::{Args, Subcommand};
-use jiff::Timestamp;
+use jiff::{Timestamp, ToSpan};
 use serde_json::Value;
-use voiceagent_core::{Error, Result};
+use voiceagent_core::{Error, Result, llm::LanguageModel};
 
 use super::{INBOUND, Interval, SLUGS, Template, Vendors, difference};
-use crate::store::{Arm, Fault, Refusal, Store, StoredTemplate};
+use crate::{
+    eval::{self, Cast, Run, Scenario, cycle},
+    store::{Arm, Fault, Refusal, Store, StoredTemplate},
+};
+
+/// How many runs are shown.
+const RUNS: u32 = 20;
 
 /// What is done with the templates from the command line.
 #[derive(Args, Clone, Debug)]
@@ -49,10 +55,20 @@ pub enum TemplateAction {
     },
     /// Lists the versions, and which of them answer.
     List,
+    /// Lets a version answer if it passes every scenario that the one which answers now passes.
+    Promote {
+        /// The version.
+        version: i64,
+        /// A folder of scenarios in YAML.
+        #[arg(long)]
+        scenarios: PathBuf,
+    },
     /// Shows what came of the calls that each version answered.
     Results,
     /// Goes back to what answered before.
     Rollback,
+    /// Shows what versions did in scenarios of late, and what differs from run to run.
+    Runs,
     /// Shows what a version says.
     Show {
         /// The version; without it, the newest.
@@ -67,7 +83,12 @@ impl TemplateCommand {
     ///
     /// When a file cannot be read or holds no template, there is no such version, or the store
     /// cannot be used; the message says what.
-    pub async fn run(&self, store: &Store, vendors: &Vendors, now: Timestamp) -> Result<String> {
+    pub async fn run(
+        &self,
+        store: &Store,
+        (vendors, model): (&Vendors, Option<Result<Arc<dyn LanguageModel>>>),
+        now: Timestamp,
+    ) -> Result<String> {
         let slug = self.slug.as_str();
         match &self.action {
             TemplateAction::Activate { arms } => {
@@ -89,17 +110,91 @@ impl TemplateCommand {
                 Ok(format!("Version {version} is written.\n"))
             }
             TemplateAction::List => list(store, slug).await,
+            TemplateAction::Promote { version: number, scenarios } => {
+                let stage = Stage { scenarios: eval::scenarios(scenarios)?, vendors, model };
+                promote(store, (slug, *number), stage, now).await
+            }
             TemplateAction::Results => results(store, slug).await,
             TemplateAction::Rollback => {
                 let arms = store.roll_back_template(slug, now).await.map_err(unknown)?;
                 Ok(answers(&arms))
             }
+            TemplateAction::Runs => Ok(told(&store.runs(slug, RUNS).await?)),
             TemplateAction::Show { version: number } => {
                 let stored = version(store, slug, *number).await?;
                 Ok(format!("{:#}\n", read(&stored)?))
             }
         }
     }
+}
+
+/// Where a version has to show what it does.
+struct Stage<'a> {
+    scenarios: Vec<Scenario>,
+    vendors: &'a Vendors,
+    /// That of the configuration.
+    model: Option<Result<Arc<dyn LanguageModel>>>,
+}
+
+impl Stage<'_> {
+    /// Who plays by a template.
+    fn cast(&self, template: String, model: Option<Arc<dyn LanguageModel>>) -> Result<Cast> {
+        let own = self.vendors.parts(&Template::read(&template)?)?.llm;
+        Ok(Cast { template, model: own.or(model) })
+    }
+}
+
+/// Plays what answers now and another version, and lets that one answer if nothing is worse.
+async fn promote(
+    store: &Store,
+    (slug, number): (&str, i64),
+    mut stage: Stage<'_>,
+    now: Timestamp,
+) -> Result<String> {
+    if stage.scenarios.is_empty() {
+        return Err(Error::config("there is no scenario in that folder"));
+    }
+    let model = stage.model.take().transpose()?;
+    let arms = store.active_template(slug).await?;
+    let answering = arms.iter().max_by_key(|arm| arm.weight).map(|arm| arm.version);
+    let mut runs = Vec::new();
+    for number in answering.into_iter().chain([number]) {
+        let config = version(store, slug, Some(number)).await?.config;
+        let cast = stage.cast(config, model.clone())?;
+        let mut failures = BTreeMap::new();
+        for scenario in &stage.scenarios {
+            failures.insert(scenario.id.clone(), cycle::failures(scenario, &cast).await);
+        }
+        // The candidate's is the later one.
+        let at =
+            if runs.is_empty() { now } else { now.saturating_add(1.millisecond()).unwrap_or(now) };
+        let run = Run::new((slug, number), at, failures);
+        store.note_run(&run).await?;
+        runs.insert(0, run);
+    }
+    let mut text = told(&runs);
+    let is_worse = match runs.as_slice() {
+        [candidate, before] => candidate.since(before).is_worse(),
+        _ => false,
+    };
+    if is_worse {
+        text.push_str("It answers nothing: what passes now would fail.\n");
+        return Err(Error::config(text));
+    }
+    let arms = [Arm { version: number, weight: 1 }];
+    store.activate_template(slug, &arms, now).await.map_err(unknown)?;
+    text.push_str(&answers(&arms));
+    Ok(text)
+}
+
+/// Runs, the latest first, each with what differs from the one before.
+fn told(runs: &[Run]) -> String {
+    let mut text = String::new();
+    for (place, run) in runs.iter().enumerate() {
+        let change = runs.get(place + 1).map(|before| run.since(before).to_string());
+        let _ = write!(text, "{run}{}", change.unwrap_or_default());
+    }
+    if text.is_empty() { "No runs.\n".to_owned() } else { text }
 }
 
 async fn version(store: &Store, slug: &str, number: Option<i64>) -> Result<StoredTemplate> {
@@ -223,7 +318,9 @@ mod tests {
 
     async fn run(store: &Store, action: TemplateAction) -> Result<String> {
         let vendors = Vendors::new(Registry::default(), |_| None);
-        TemplateCommand { slug: INBOUND.to_owned(), action }.run(store, &vendors, now()).await
+        TemplateCommand { slug: INBOUND.to_owned(), action }
+            .run(store, (&vendors, None), now())
+            .await
     }
 
     #[tokio::test]
@@ -263,6 +360,37 @@ mod tests {
         }
         assert!(arm("1:0").is_err() && arm("x").is_err());
         assert!(slug("reminder").is_ok() && slug("nightly").is_err());
+    }
+
+    #[tokio::test]
+    async fn a_version_answers_only_if_it_fails_nothing_that_the_one_before_passes() {
+        let store = Store::fresh().await;
+        let folder = std::env::temp_dir().join(format!("promote-{}", std::process::id()));
+        fs::create_dir_all(&folder).unwrap();
+        let given = concat!(env!("CARGO_MANIFEST_DIR"), "/testdata/eval/scenarios");
+        let name = "s01_new_customer_oil_change.yaml";
+        fs::copy(PathBuf::from(given).join(name), folder.join(name)).unwrap();
+        let good = Cast::default().template;
+        let bad = r#"{ "greeting": "Hi." }"#;
+        for text in [good.as_str(), bad, good.as_str()] {
+            store.push_template(INBOUND, (text, ""), now()).await.unwrap();
+        }
+        let promote = |version| {
+            let scenarios = folder.clone();
+            run(&store, TemplateAction::Promote { version, scenarios })
+        };
+        let first = promote(1).await.unwrap();
+        assert!(first.contains("version 1: 1 of 1 passed"), "{first}");
+        let refused = promote(2).await.unwrap_err();
+        assert!(refused.message().contains("  - s01 fails now: "), "{}", refused.message());
+        assert!(refused.message().ends_with("It answers nothing: what passes now would fail.\n"));
+        let answers = store.active_template(INBOUND).await.unwrap();
+        assert_eq!(answers, [Arm { version: 1, weight: 1 }]);
+        let last = promote(3).await.unwrap();
+        assert!(last.ends_with("New calls are answered by version 3.\n"), "{last}");
+        let runs = run(&store, TemplateAction::Runs).await.unwrap();
+        assert_eq!(runs.lines().filter(|line| line.contains(" passed")).count(), 5, "{runs}");
+        fs::remove_dir_all(&folder).unwrap();
     }
 
     #[tokio::test]

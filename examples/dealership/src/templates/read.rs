@@ -48,7 +48,7 @@ impl<'de> Deserialize<'de> for Way {
 }
 
 /// Every field, and what it accepts. `<node>` stands for the name of a node.
-pub(super) const FIELDS: [(&str, &str); 52] = [
+pub(super) const FIELDS: [(&str, &str); 63] = [
     (
         "endpointing",
         "`\"adaptive\"`, `{ \"silence_ms\": 500 }`, or `{ \"between_ms\": [300, 1200] }`, with 100 \
@@ -95,12 +95,30 @@ pub(super) const FIELDS: [(&str, &str); 52] = [
     ("qualification.states", "a list of states by two letters, such as `IL`"),
     ("stt", "a provider with its settings, such as `{ \"provider\": \"deepgram\" }`"),
     ("stt.provider", "the name of a provider"),
+    (
+        "summary",
+        "an object of `on`, `above_tokens`, `above_messages`, `keep_tokens` and `keep_messages`",
+    ),
+    ("summary.above_messages", "a whole number from 10 to 10000"),
+    ("summary.above_tokens", "a whole number from 500 to 1000000"),
+    ("summary.keep_messages", "a whole number below `above_messages`"),
+    ("summary.keep_tokens", "a whole number below `above_tokens`"),
+    ("summary.on", "`true` or `false`"),
     ("tts", "a provider with its settings, such as `{ \"provider\": \"cartesia\" }`"),
     ("tts.provider", "the name of a provider"),
     ("vad", "`\"realtime\"`, or an object of `threshold`, `min_speech_ms` and `silence_ms`"),
     ("vad.min_speech_ms", "a whole number of milliseconds up to 2000"),
     ("vad.silence_ms", "a whole number of milliseconds up to 2000"),
     ("vad.threshold", "a number above 0 and up to 1"),
+    ("follow_up", "an object of `text`, `after_minutes`, `rating` and `outcomes`"),
+    ("follow_up.after_minutes", "a whole number of minutes up to 10080"),
+    ("follow_up.outcomes", "a list of outcomes of calls, such as `[\"booked\"]`"),
+    ("follow_up.rating", "`true` or `false`"),
+    (
+        "follow_up.text",
+        "a message of up to 1000 characters; `{name}` stands for the name of the dealership. It may \
+         be left out where `rating` is `true`",
+    ),
     ("budget", "an object of `dollars_a_day`"),
     ("budget.dollars_a_day", "a number of dollars up to 10000"),
     (

@@ -146,6 +146,9 @@ impl fmt::Debug for Vendors {
 
 #[cfg(test)]
 mod tests {
+    use voiceagent_core::{audio::AudioFormat, stt::SttOptions};
+    use voiceagent_testkit::vendor::{ListenScript, ScriptedVendor, SpeechVendor};
+
     use super::*;
 
     fn vendors(key: Option<&'static str>) -> Vendors {
@@ -169,6 +172,29 @@ mod tests {
         assert!(Arc::ptr_eq(first.stt.as_ref().unwrap(), next.stt.as_ref().unwrap()));
         assert!(first.llm.is_none());
         assert!(!format!("{vendors:?}").contains("\"k\""));
+    }
+
+    #[tokio::test]
+    async fn a_template_names_what_a_recognizer_is_asked_for() {
+        let far = SpeechVendor::listen(ListenScript::utterances(["hello"])).await;
+        let text = serde_json::json!({ "stt": {
+            "provider": "deepgram", "base_url": far.url(), "model": "nova-2-phonecall",
+            "endpointing": "300ms", "utterance_end": "1s",
+        } });
+        let vendors = vendors(Some(SpeechVendor::KEY));
+        let stt = vendors.parts(&template(&text.to_string())).unwrap().stt.unwrap();
+        let _line = stt.open(SttOptions::new(AudioFormat::MULAW_8K)).await.unwrap();
+        far.until(|records| !records.is_empty()).await;
+        let asked = far.records().remove(0);
+        for (name, value) in [
+            ("model", "nova-2-phonecall"),
+            ("encoding", "mulaw"),
+            ("sample_rate", "8000"),
+            ("endpointing", "300"),
+            ("utterance_end_ms", "1000"),
+        ] {
+            assert_eq!(asked.parameter(name), Some(value), "{name}");
+        }
     }
 
     #[test]

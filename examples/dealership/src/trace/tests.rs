@@ -30,7 +30,7 @@ use crate::{
     clock::Clock,
     config::{Config, DealershipConfig, TracingConfig},
     messages::Messenger,
-    metrics::Metrics,
+    metrics::{Metrics, Stored},
     phone::Phone,
     reception::Reception,
     store::{Channel, Store},
@@ -157,6 +157,7 @@ async fn a_call_is_a_tree_of_spans_with_the_attributes_of_generative_models() {
     let [analysis] = named(&told, "analysis")[..] else { panic!("{told:?}") };
     assert_eq!(analysis.parent_span_id, call.span_id);
     assert_eq!(attributes(analysis)["analysis.outcome"], "info_given");
+    assert!(attributes(analysis).contains_key("analysis.engagement"));
     let nodes = named(&told, "node");
     assert_eq!(attributes(nodes[0])["graph.node"], "greet");
     for span in &told {
@@ -167,7 +168,7 @@ async fn a_call_is_a_tree_of_spans_with_the_attributes_of_generative_models() {
     assert!(!whole.contains("6305550111") && !whole.contains("my appointment"), "{whole}");
     assert_eq!(collector.headers.lock().await["authorization"], "Basic abc");
     let sent = format!("va_spans_total{{end=\"sent\"}} {}", told.len());
-    assert!(metrics.text(0, &[]).lines().any(|line| line == sent), "{sent}");
+    assert!(metrics.text(0, &Stored::default()).lines().any(|line| line == sent), "{sent}");
 }
 
 #[test]
@@ -227,7 +228,7 @@ async fn ten_thousand_spans_take_no_time_and_what_the_queue_has_no_room_for_is_c
     }
     assert_eq!(before.elapsed(), std::time::Duration::ZERO);
     let dropped = format!("va_spans_total{{end=\"dropped\"}} {}", 10_000 - export::WAITING);
-    assert!(metrics.text(0, &[]).lines().any(|line| line == dropped), "{dropped}");
+    assert!(metrics.text(0, &Stored::default()).lines().any(|line| line == dropped), "{dropped}");
 }
 
 #[tokio::test]
@@ -255,7 +256,7 @@ async fn what_a_collector_that_is_down_does_not_take_is_counted_and_the_next_is_
     spans.note(piece(&spans));
     drop(spans);
     exporting.run(std::future::pending()).await;
-    let text = metrics.text(0, &[]);
+    let text = metrics.text(0, &Stored::default());
     assert!(text.lines().any(|line| line == "va_spans_total{end=\"failed\"} 1"), "{text}");
 }
 

@@ -49,9 +49,9 @@ pub(crate) const PER_CHARACTER: Duration = Duration::from_millis(100);
 /// A Friday noon in Chicago.
 pub(crate) const NOW: &str = "2026-11-20T18:00:00Z";
 
-/// The program, its listener, its signs of life, its log of what the carrier reports, and what looks
-/// for what is too old.
-const OWN_TASKS: usize = 5;
+/// The program, its listener, its signs of life, its log of what the carrier reports, what looks for
+/// what is too old, and what looks whether the machine is short of anything.
+const OWN_TASKS: usize = 6;
 
 const TOKEN: &str = "0123456789abcdef";
 const OPERATOR: &str = "the operator's key in these tests";

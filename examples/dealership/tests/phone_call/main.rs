@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use dealership::{phone::Phone, store::JobKind};
 use serde_json::{Value, json};
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 use voiceagent_core::{ErrorKind, Secret};
 use voiceagent_testkit::{
     clips,
@@ -368,6 +368,25 @@ async fn who_calls_when_there_is_no_room_hears_so_and_others_are_sent_elsewhere(
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn rg7_a_program_without_memory_lets_nobody_in_and_says_what_is_short() {
+    let mut house = House::open_with("most_memory_mib = 1", &[], |_| Reply::silence()).await;
+    let health = loop {
+        let health: Value = house.get("/readyz").await.json().await.unwrap();
+        if !health["short_of"].is_null() {
+            break health;
+        }
+        sleep(Duration::from_millis(20)).await;
+    };
+    assert_eq!((&health["short_of"], &health["ready"]), (&json!("memory"), &json!(false)));
+    let told = house.ring("CA24", PRIYA).await.text().await.unwrap();
+    assert!(told.contains("<Say>Thank you for calling. All our lines are busy"), "{told}");
+    let metrics = house.metrics().await;
+    assert!(metrics.contains("va_short_of{what=\"memory\"} 1"), "{metrics}");
+    house.stop();
+    house.has_stopped().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_switched_off_is_not_there_and_the_rules_answer() {
     let off = "[switches]\nmodel = false\nobservability = false";
     let mut house = House::open_with(off, &["what are your hours"], |_| Reply::silence()).await;
@@ -407,7 +426,7 @@ async fn d10_calls_in_progress_end_in_peace_when_the_program_stops() {
     listens(&phone).await;
     house.stop();
     while house.get("/readyz").await.status() != 503 {
-        tokio::time::sleep(Duration::from_millis(20)).await;
+        sleep(Duration::from_millis(20)).await;
     }
     assert_eq!(house.ring("CA6", PRIYA).await.status(), 503, "new calls are refused");
     assert_eq!(house.get("/livez").await.status(), 200);

@@ -15,10 +15,30 @@ const LOST: Duration = Duration::from_secs(5);
 pub(super) struct Requests {
     /// Those that the recognizer was told, and when.
     told: VecDeque<(u64, Instant)>,
-    /// One that a final may have answered, or not, and since when.
-    doubted: Option<(u64, Instant)>,
+    /// One that a final may have answered, or not.
+    doubted: Option<Doubt>,
     /// Those whose place it has not reached.
     ahead: VecDeque<u64>,
+}
+
+/// A request of which it is not sure that it was answered.
+#[derive(Clone, Copy, Debug)]
+struct Doubt {
+    place: u64,
+    since: Instant,
+    /// The same recognizer was asked once more.
+    asked_again: bool,
+}
+
+/// What a final answers.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) struct Answer {
+    /// Everything before it was asked for.
+    pub(super) place: u64,
+    /// It comes behind a second request, and so behind all that was said before the first.
+    pub(super) is_sure: bool,
+    /// Nobody else has asked for it.
+    pub(super) is_ours: bool,
 }
 
 impl Requests {
@@ -42,36 +62,59 @@ impl Requests {
     /// A final has come: the place that it answers, if one was asked for. It answers the oldest
     /// request, and those after it between which nothing was loud. One that was doubted is answered
     /// by the next final.
-    pub(super) fn answer(&mut self, tape: &Tape) -> Option<u64> {
-        let doubted = self.doubted.take().map(|(place, _)| place);
-        let Some((mut answered, _)) = self.told.pop_front() else { return doubted };
-        let heard = tape.loud_from(answered);
+    pub(super) fn answer(&mut self, tape: &Tape) -> Option<Answer> {
+        let doubted = self.doubted.take();
+        let Some((mut place, _)) = self.told.pop_front() else {
+            let doubtful = |place| Answer { place, is_sure: false, is_ours: false };
+            return doubted.map(|doubt| doubtful(doubt.place));
+        };
+        let is_sure = doubted.is_some_and(|doubt| doubt.asked_again);
+        let mut is_ours = is_sure;
+        let heard = tape.loud_from(place);
         while let Some((next, _)) =
             self.told.pop_front_if(|(place, _)| tape.loud_from(*place) == heard)
         {
-            answered = next;
+            (place, is_ours) = (next, false);
         }
-        Some(answered)
+        Some(Answer { place, is_sure, is_ours })
     }
 
-    /// The final that came for this place may be about what was said long before. Only another
-    /// recognizer is asked again: this one may have said all.
+    /// The final that came for this place may be about what was said long before. Another recognizer
+    /// is asked again; this one may have said all.
     pub(super) const fn doubt(&mut self, place: u64, now: Instant) {
-        self.doubted = Some((place, now));
+        self.doubted = Some(Doubt { place, since: now, asked_again: false });
+    }
+
+    /// The place that is in doubt, and since when, if nothing else is asked for that will tell.
+    pub(super) fn in_doubt(&self) -> Option<(u64, Instant)> {
+        let is_alone = self.told.is_empty() && self.ahead.is_empty();
+        let doubt = self.doubted.filter(|doubt| is_alone && !doubt.asked_again)?;
+        Some((doubt.place, doubt.since))
+    }
+
+    /// This recognizer is asked once more for what is in doubt.
+    pub(super) fn ask_again(&mut self, now: Instant) {
+        if let Some(doubt) = &mut self.doubted {
+            (doubt.asked_again, doubt.since) = (true, now);
+            self.ahead.push_front(doubt.place);
+        }
     }
 
     /// Forgets what nobody will answer any more. Returns the place that was answered after all.
     pub(super) fn expire(&mut self, now: Instant) -> Option<u64> {
         let is_over = |at: Instant| now.duration_since(at) >= LOST;
         while self.told.pop_front_if(|(_, at)| is_over(*at)).is_some() {}
-        self.doubted.take_if(|(_, at)| is_over(*at)).map(|(place, _)| place)
+        self.doubted.take_if(|doubt| is_over(doubt.since)).map(|doubt| doubt.place)
     }
 
     /// Another recognizer is to be asked all of it.
     pub(super) fn restart(&mut self) {
         let told = std::mem::take(&mut self.told);
-        let told = self.doubted.take().into_iter().chain(told).map(|(place, _)| place);
-        self.ahead = told.chain(self.ahead.drain(..)).collect();
+        // What was asked again is among those.
+        let doubted = self.doubted.take().filter(|doubt| !doubt.asked_again);
+        let doubted = doubted.map(|doubt| doubt.place);
+        let places = doubted.into_iter().chain(told.into_iter().map(|(place, _)| place));
+        self.ahead = places.chain(self.ahead.drain(..)).collect();
     }
 
     pub(super) fn clear(&mut self) {
@@ -112,19 +155,48 @@ mod tests {
         (requests, now)
     }
 
+    fn place(requests: &mut Requests) -> Option<u64> {
+        requests.answer(&tape()).map(|answer| answer.place)
+    }
+
+    #[test]
+    fn one_in_doubt_that_is_asked_again_is_answered_for_sure_and_asked_of_the_next_one_once() {
+        let (mut requests, now) = told(&[800]);
+        requests.answer(&tape());
+        assert_eq!(requests.in_doubt(), None);
+        requests.doubt(800, now);
+        assert_eq!(requests.in_doubt(), Some((800, now)));
+        requests.ask_again(now + SECOND);
+        assert_eq!(requests.in_doubt(), None, "it is asked again once");
+        assert!(requests.tell(800, now + SECOND));
+        assert_eq!(requests.expire(now + 5 * SECOND), None, "it has time to answer");
+        let answer = Answer { place: 800, is_sure: true, is_ours: true };
+        assert_eq!(requests.answer(&tape()), Some(answer));
+        requests.doubt(800, now);
+        requests.ask_again(now);
+        assert!(requests.tell(800, now));
+        requests.ask(1_600);
+        assert!(requests.tell(1_600, now), "the owner asks as well, in silence");
+        requests.restart();
+        assert_eq!(requests.ahead, [800, 1_600]);
+        assert!(requests.tell(800, now) && requests.tell(1_600, now));
+        let answer = Answer { place: 1_600, is_sure: false, is_ours: false };
+        assert_eq!(requests.answer(&tape()), Some(answer));
+    }
+
     #[test]
     fn a_final_answers_the_oldest_request() {
         let (mut requests, _) = told(&[800, 2_400]);
-        assert_eq!(requests.answer(&tape()), Some(800));
-        assert_eq!(requests.answer(&tape()), Some(2_400));
-        assert_eq!(requests.answer(&tape()), None);
+        assert_eq!(place(&mut requests), Some(800));
+        assert_eq!(place(&mut requests), Some(2_400));
+        assert_eq!(place(&mut requests), None);
     }
 
     #[test]
     fn requests_with_nothing_loud_between_them_are_one() {
         let (mut requests, _) = told(&[800, 1_600, 2_400]);
-        assert_eq!(requests.answer(&tape()), Some(1_600));
-        assert_eq!(requests.answer(&tape()), Some(2_400));
+        assert_eq!(place(&mut requests), Some(1_600));
+        assert_eq!(place(&mut requests), Some(2_400));
     }
 
     #[test]
@@ -133,9 +205,9 @@ mod tests {
         requests.ask(2_400);
         assert!(!requests.tell(2_399, now));
         requests.restart();
-        assert_eq!(requests.answer(&tape()), None);
+        assert_eq!(place(&mut requests), None);
         assert!(requests.tell(800, now) && !requests.tell(800, now));
-        assert_eq!(requests.answer(&tape()), Some(800));
+        assert_eq!(place(&mut requests), Some(800));
     }
 
     #[test]
@@ -151,15 +223,15 @@ mod tests {
     #[test]
     fn one_that_is_doubted_is_asked_of_the_next_recognizer_until_a_final_or_time_settles_it() {
         let (mut requests, now) = told(&[800]);
-        requests.answer(&tape());
+        place(&mut requests);
         requests.doubt(800, now);
         assert_eq!(requests.expire(now + 4 * SECOND), None);
         assert!(!requests.is_empty() && !requests.tell(800, now), "this one is not asked again");
         requests.restart();
         assert!(requests.tell(800, now));
-        assert_eq!(requests.answer(&tape()), Some(800));
+        assert_eq!(place(&mut requests), Some(800));
         requests.doubt(800, now);
-        assert_eq!(requests.answer(&tape()), Some(800), "the next final is the answer");
+        assert_eq!(place(&mut requests), Some(800), "the next final is the answer");
         requests.doubt(800, now);
         assert_eq!(requests.expire(now + 5 * SECOND), Some(800), "it was answered");
         assert!(requests.is_empty());

@@ -25,6 +25,9 @@ pub(super) struct Service {
     pub(super) watch: Watch,
     /// How long a final may take that was asked for.
     pub(super) finalize: Duration,
+    /// Whether it answers each request, also where it has nothing to say. One that ends turns by
+    /// itself answers within a turn.
+    pub(super) answers_always: bool,
     /// What it said last that may be why it ends.
     pub(super) fault: Option<Error>,
     /// Whether it has said anything.
@@ -59,6 +62,7 @@ impl Service {
             opened: now(),
             watch: Watch::new(settings.stall, finalize, claims.interim),
             finalize,
+            answers_always: claims.finalize && !claims.end_of_turn,
             fault: None,
             works: false,
             is_live: false,

@@ -1,16 +1,16 @@
-use std::{
-    collections::VecDeque,
-    future::{self, Future},
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::VecDeque, future::Future, sync::Arc, time::Duration};
 
-use futures_util::{FutureExt, future::BoxFuture};
+use futures_util::FutureExt;
 use tokio::time::{Instant, sleep_until};
 
 use super::{
-    Opened, SttFailover, open, outage::Outage, overlap::Overlap, requests::Requests,
-    service::Service, tape::Tape,
+    Opened, SttFailover, open,
+    outage::Outage,
+    overlap::Overlap,
+    requests::Requests,
+    service::Service,
+    stage::{Stage, Step, or_never},
+    tape::Tape,
 };
 use crate::{
     Error, ErrorKind, LinkPeer, Result,
@@ -64,19 +64,6 @@ pub(super) struct Stream {
     silent: Vec<usize>,
     losses: Losses,
     overruns: u64,
-}
-
-enum Stage {
-    Opening { index: usize, opening: BoxFuture<'static, Result<Opened>> },
-    Resting { until: Instant },
-    Serving(Box<Service>),
-}
-
-enum Step {
-    Heard(Option<Result<SttEvent>>),
-    Input(Option<SttInput>),
-    Look,
-    Opened(usize, Result<Opened>),
 }
 
 impl Stream {
@@ -158,13 +145,14 @@ impl Stream {
 
     /// Hands over what can be, and says when to look again and what to wait for.
     fn prepare(&mut self) -> (impl Future<Output = ()> + use<>, impl Future<Output = ()> + use<>) {
+        let asks_again_at = self.asks_again_at();
         let (mut wake, mut room) = (None, None);
         match &mut self.stage {
             Stage::Opening { .. } => {}
             Stage::Resting { until } => wake = Some(*until),
             Stage::Serving(service) => {
                 service.feed(&self.tape, &mut self.requests);
-                let at = [service.watch.deadline(), service.wake_at(&self.tape)];
+                let at = [service.watch.deadline(), service.wake_at(&self.tape), asks_again_at];
                 wake = at.into_iter().flatten().min();
                 room = service.room(&self.tape);
             }
@@ -301,6 +289,10 @@ impl Stream {
             Stage::Serving(service) if overdue(service.watch.deadline()) => {
                 self.on_stall(peer).await
             }
+            Stage::Serving(_) if overdue(self.asks_again_at()) => {
+                self.requests.ask_again(now());
+                Ok(())
+            }
             Stage::Opening { .. } | Stage::Resting { .. } | Stage::Serving(_) => Ok(()),
         }
     }
@@ -387,8 +379,9 @@ impl Stream {
         let transcript = service.in_stream(transcript);
         let last_word = transcript.words.last().map(|word| word.end);
         let mut transcript = self.overlap.strip(transcript);
+        let mut is_ours = false;
         if transcript.is_final {
-            self.on_final(&transcript.text, last_word);
+            is_ours = self.on_final(&transcript.text, last_word) && !told_something;
             (self.pending, self.speech_told) = (false, false);
         } else {
             self.pending |= told_something;
@@ -399,21 +392,23 @@ impl Stream {
         let is_interim = !transcript.is_final && !transcript.text.is_empty();
         self.interim = is_interim.then(|| transcript.clone());
         let is_news = !told_something || !transcript.text.is_empty();
-        let is_wanted = transcript.is_final || (self.claims.interim && is_news);
+        let is_wanted = transcript.is_final && !is_ours || (self.claims.interim && is_news);
         tell(is_wanted, SttEvent::Transcript(transcript), peer).await
     }
 
-    /// Finds out what a final covers. `last_word` is where its last word ends.
-    fn on_final(&mut self, text: &str, last_word: Option<Duration>) {
-        let Stage::Serving(service) = &self.stage else { return };
-        let asked_at = self.requests.answer(&self.tape);
+    /// Finds out what a final covers. `last_word` is where its last word ends. Returns whether it is
+    /// an answer that nobody but the chain has asked for.
+    fn on_final(&mut self, text: &str, last_word: Option<Duration>) -> bool {
+        let Stage::Serving(service) = &self.stage else { return false };
+        let answer = self.requests.answer(&self.tape);
+        let is_ours = answer.is_some_and(|answer| answer.is_ours);
+        let asked_at = answer.map(|answer| answer.place);
         let format = self.options.format;
         if last_word.is_none()
-            && let Some(place) = asked_at.filter(|place| self.may_be_late_for(*place))
+            && let Some(answer) = answer.filter(|it| !it.is_sure && self.may_be_late_for(it.place))
         {
-            self.requests.doubt(place, now());
-            self.overlap.on_final(text, format.duration_of(place));
-            return;
+            self.doubt(answer.place, text);
+            return false;
         }
         let last_loud = self.tape.loud_until();
         let loud_until = last_loud.unwrap_or(0);
@@ -427,7 +422,7 @@ impl Stream {
         let covered = match last_word {
             Some(end) => Some(format.samples_in(end)),
             None if asked_at.is_some() => asked_at,
-            None if text.is_empty() => return,
+            None if text.is_empty() => return is_ours,
             None => in_pause.then_some(loud_until),
         };
         match covered {
@@ -436,6 +431,29 @@ impl Stream {
                 let until = last_loud.unwrap_or(self.tape.end());
                 self.overlap.on_final(text, format.duration_of(until));
             }
+        }
+        is_ours
+    }
+
+    /// When a recognizer of which it is in doubt whether it has said all is asked again, unless
+    /// somebody speaks: that would cut them short, and it has to say something about that anyway.
+    fn asks_again_at(&self) -> Option<Instant> {
+        let Stage::Serving(service) = &self.stage else { return None };
+        let (place, since) = self.requests.in_doubt()?;
+        let is_silent = self.tape.loud_from(place).is_zero();
+        (service.answers_always && is_silent).then(|| since + service.finalize)
+    }
+
+    /// A final that may have been late settles nothing of what was said last. Who has said all
+    /// answers the next request all the same, with nothing.
+    fn doubt(&mut self, place: u64, text: &str) {
+        self.requests.doubt(place, now());
+        self.overlap.on_final(text, self.options.format.duration_of(place));
+        if let Stage::Serving(service) = &mut self.stage
+            && service.answers_always
+        {
+            let begun = self.tape.begins_anew(self.sure, BREAK).unwrap_or(self.sure);
+            service.watch.on_doubt(self.tape.loud_from(begun));
         }
     }
 
@@ -452,24 +470,6 @@ impl Stream {
         self.sure = self.sure.max(position.min(self.tape.end()));
         self.tape.forget_before(self.sure);
         self.overlap.settle(self.options.format.duration_of(self.sure));
-    }
-}
-
-impl Stage {
-    /// What happens next; never, while it rests.
-    async fn next(&mut self) -> Step {
-        match self {
-            Self::Opening { index, opening } => Step::Opened(*index, opening.await),
-            Self::Resting { .. } => future::pending().await,
-            Self::Serving(service) => Step::Heard(service.recv().await),
-        }
-    }
-}
-
-async fn or_never(ready: Option<impl Future<Output = ()>>) {
-    match ready {
-        Some(ready) => ready.await,
-        None => future::pending().await,
     }
 }
 

@@ -56,6 +56,11 @@ impl Watch {
         self.asked.get_or_insert(now);
     }
 
+    /// It may not have told so much loud audio with its last final.
+    pub(super) fn on_doubt(&mut self, loud: Duration) {
+        self.unfinished = self.unfinished.max(loud);
+    }
+
     /// It noticed that somebody speaks. That answers nothing: the words are still owed.
     pub(super) const fn on_notice(&mut self) {
         self.has_noticed = true;

@@ -48,6 +48,8 @@ pub(super) struct Speaker {
     losses: Losses,
     /// When the voice last did something for what is being said.
     progress: Option<Instant>,
+    /// It owes audio of what it has, though more text may come.
+    owes: bool,
     /// How fast each voice was: text and samples.
     paces: Vec<Option<(usize, u64)>>,
     /// Whose audio went through the transcoder last.
@@ -94,6 +96,7 @@ impl Speaker {
             failure: None,
             losses,
             progress: None,
+            owes: false,
             paces,
             transcoded: None,
         }
@@ -104,6 +107,7 @@ impl Speaker {
         self.tell_failover(&peer).await?;
         loop {
             self.hand_over();
+            self.note_owed();
             let (wake, room) = (or_never(self.deadline().map(sleep_until)), or_never(self.room()));
             let step = tokio::select! {
                 biased;
@@ -172,7 +176,7 @@ impl Speaker {
         let place = known.unwrap_or_else(|| {
             let mut speech = Speech::new(generation, self.options.format);
             if let Stage::Speaking(voice) = &self.stage {
-                speech.expect_pace(self.paces[voice.index]);
+                speech.expect(self.paces[voice.index], voice.tells_texts);
             }
             self.speeches.push_back(speech);
             self.speeches.len() - 1
@@ -206,6 +210,15 @@ impl Speaker {
         }
     }
 
+    /// Notes when the voice begins to owe audio of something to which more text may come.
+    fn note_owed(&mut self) {
+        let owed_before = self.owes;
+        self.owes = self.speeches.front().is_some_and(Speech::is_owed);
+        if self.owes && !owed_before {
+            self.progress = Some(now());
+        }
+    }
+
     fn room(&self) -> Option<impl Future<Output = ()> + Send + use<>> {
         let Stage::Speaking(voice) = &self.stage else { return None };
         let waits = !self.cancels.is_empty() || self.speeches.iter().any(|it| it.waiting() > 0);
@@ -218,7 +231,7 @@ impl Speaker {
         let speech = self.speeches.front()?;
         let limit = if speech.is_mute() && (voice.streams || speech.is_closing()) {
             self.settings.first_audio
-        } else if speech.is_closing() {
+        } else if speech.is_closing() || voice.streams && self.owes {
             self.settings.stall
         } else {
             return None;
@@ -239,6 +252,7 @@ impl Speaker {
             // It is a chain itself.
             TtsEvent::FailedOver(_) => return peer.send(event).await,
             TtsEvent::Audio { generation, .. }
+            | TtsEvent::Continued { generation, .. }
             | TtsEvent::Finished { generation }
             | TtsEvent::Heard { generation, .. }
             | TtsEvent::Spoken { generation, .. }
@@ -266,8 +280,11 @@ impl Speaker {
                 speech.on_words(words);
                 Ok(())
             }
+            TtsEvent::Continued { texts, bytes, again, .. } => {
+                peer.send(speech.on_continued(texts, bytes, again)).await
+            }
             TtsEvent::Spoken { texts, .. } => {
-                speech.on_spoken(texts);
+                speech.on_spoken(texts, self.claims.segments);
                 match self.claims.segments {
                     true => peer.send(event).await,
                     false => Ok(()),
@@ -378,11 +395,10 @@ impl Speaker {
         }
         let mut over = Vec::new();
         for speech in &mut self.speeches {
-            let (generation, texts) = (speech.generation, speech.pass_on());
-            if self.claims.segments && texts > 0 {
-                peer.send(TtsEvent::Spoken { generation, texts }).await?;
+            if let Some(continued) = speech.pass_on() {
+                peer.send(continued).await?;
             }
-            over.extend(speech.is_over().then_some(generation));
+            over.extend(speech.is_over().then_some(speech.generation));
         }
         for generation in over {
             self.end_speech(generation, peer).await?;
@@ -431,7 +447,7 @@ impl Speaker {
 
     fn on_opened(&mut self, voice: Voice) {
         for speech in &mut self.speeches {
-            speech.expect_pace(self.paces[voice.index]);
+            speech.expect(self.paces[voice.index], voice.tells_texts);
         }
         if self.speeches.is_empty() {
             self.failure = None;

@@ -3,7 +3,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::{at_most_a_day, at_most_longest, refuse, sensible_limit};
-use crate::{Result, audio::Decibels};
+use crate::{Result, audio::Decibels, duration};
 
 /// When a turn is over. All times count from the user's last speech.
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Serialize)]
@@ -13,19 +13,24 @@ pub struct EndpointingConfig {
     /// The delay when the user has probably finished, and when nobody can tell. For a fixed silence
     /// whatever was said, turn `by_words` off too, and have the recognizer count no shorter one: the
     /// end that it tells is taken at once then.
+    #[serde(deserialize_with = "duration::deserialize")]
     pub min_delay: Duration,
     /// The delay when the user has surely more to say.
+    #[serde(deserialize_with = "duration::deserialize")]
     pub max_delay: Duration,
     /// The delay when what the agent [expects](crate::turn::Expected) is not complete: a number of
     /// which digits are missing. Once it is complete, `min_delay` is enough, whatever a turn
     /// detector says. Also the longest delay that a turn detector can cause after a digit or a
     /// letter that nobody asked for.
+    #[serde(deserialize_with = "duration::deserialize")]
     pub entity_max_delay: Duration,
     /// How long to wait for the final transcript of what was said.
+    #[serde(deserialize_with = "duration::deserialize")]
     pub transcript_timeout: Duration,
     /// How long the detector is believed that the user speaks while nothing is understood. Then it
     /// is reset; what it goes on to hear without a word is noise. At least 10 s where words come
     /// only behind the voice.
+    #[serde(deserialize_with = "duration::deserialize")]
     pub watchdog: Duration,
     /// Whether turns end only when the owner of the call [says so](crate::Line::commit_turn), as
     /// with a key that is held down to speak. Of no effect where the user types.
@@ -35,6 +40,7 @@ pub struct EndpointingConfig {
     pub manual: bool,
     /// How long the user may speak without a pause that ends the turn, until the agent takes it
     /// all the same; `None` lets the user speak for ever.
+    #[serde(deserialize_with = "duration::optional::deserialize")]
     pub max_turn: Option<Duration>,
     /// How many words a turn may have until the agent takes it all the same; `None` sets no limit.
     pub max_turn_words: Option<u32>,
@@ -109,12 +115,14 @@ pub struct BargeInConfig {
     /// Whether the user can.
     pub enabled: bool,
     /// How long the user must have spoken.
+    #[serde(deserialize_with = "duration::deserialize")]
     pub min_duration: Duration,
     /// How many words must have been recognized besides; 0 does not wait for the recognizer. Fewer
     /// words over the agent, or a voice shorter than `min_duration`, make no turn then.
     pub min_words: u32,
     /// How long after the first sound of a speech the user's voice cannot stop it: on a line with
     /// echo the agent would stop itself. What is said meanwhile is answered after the speech.
+    #[serde(deserialize_with = "duration::deserialize")]
     pub warm_up: Duration,
     /// Whether a pressed key stops the agent, also where `enabled` keeps the voice from it.
     pub dtmf: bool,
@@ -131,6 +139,7 @@ pub struct BargeInConfig {
     ///
     /// While it waits, an agent that [pauses](Self::pause) is silent already. One that does not
     /// speaks on, and so is stopped later than after `min_duration`.
+    #[serde(deserialize_with = "duration::optional::deserialize")]
     pub backchannel: Option<Duration>,
     /// How long the user must have been heard until the agent pauses on suspicion. Words make an
     /// interruption of it; without any, the agent goes on where it was. A voice of 3 s makes one
@@ -140,8 +149,10 @@ pub struct BargeInConfig {
     /// It takes a speech detector and a far end that can drop audio. What was shown as text cannot
     /// be taken back, so a text leg never pauses, nor does a line whose speech edges come from the
     /// recognizer: there, the first word interrupts.
+    #[serde(deserialize_with = "duration::optional::deserialize")]
     pub pause: Option<Duration>,
     /// How long the user must have been silent, without words, until a paused agent goes on.
+    #[serde(deserialize_with = "duration::deserialize")]
     pub resume_after: Duration,
     /// After so many pauses that came to nothing, within 10 s, only words pause; 0 does not count.
     pub back_off: u32,
@@ -208,6 +219,7 @@ pub struct SpeculationConfig {
     pub max_drafts: u32,
     /// For how long of a turn drafts are started, from the user's first sound: who has spoken
     /// long makes many pauses, and each draft is dearer. `None` sets no limit.
+    #[serde(deserialize_with = "duration::optional::deserialize")]
     pub max_turn: Option<Duration>,
     /// Whether the voice speaks a draft, held until its turn is over. Without, only the model
     /// writes ahead.

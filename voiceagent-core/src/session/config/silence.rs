@@ -3,7 +3,7 @@ use std::{sync::Arc, time::Duration};
 use serde::{Deserialize, Serialize};
 
 use super::{at_most_a_day, at_most_longest, refuse, says_something, sensible_limit};
-use crate::Result;
+use crate::{Result, duration};
 
 /// Who has nothing else to say would say it again and again.
 const SHORTEST_PATIENCE: Duration = Duration::from_millis(100);
@@ -18,11 +18,13 @@ pub struct IdleConfig {
     pub prompts: Arc<[IdlePrompt]>,
     /// How long after the last prompt was heard the call ends as
     /// [`EndReason::Idle`](super::super::EndReason::Idle); `None` waits for ever.
+    #[serde(deserialize_with = "duration::optional::deserialize")]
     pub hang_up_after: Option<Duration>,
     /// What the agent says before it hangs up on a silent user; `None` just hangs up. A user who
     /// says something meanwhile is answered, and the call goes on.
     pub farewell: Option<Arc<str>>,
     /// How long a user has who asks for a moment: who says "hold on" or "one second".
+    #[serde(deserialize_with = "duration::deserialize")]
     pub patience: Duration,
 }
 
@@ -58,6 +60,7 @@ impl IdleConfig {
 #[non_exhaustive]
 pub struct IdlePrompt {
     /// How long nobody must have said anything, since the last prompt if there was one.
+    #[serde(deserialize_with = "duration::deserialize")]
     pub after: Duration,
     /// The words.
     pub text: Arc<str>,
@@ -116,6 +119,7 @@ impl FarewellConfig {
 #[non_exhaustive]
 pub struct OwedReplyConfig {
     /// How long after the end of a turn nothing must have been heard of its answer.
+    #[serde(deserialize_with = "duration::deserialize")]
     pub after: Duration,
     /// The words.
     pub text: Arc<str>,

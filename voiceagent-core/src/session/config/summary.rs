@@ -26,13 +26,24 @@ pub struct SummaryConfig {
     /// How much of its end stays word for word, in tokens. Whole turns are kept, at least the last
     /// one, and everything since the first function call that waits for its result.
     pub keep: u32,
+    /// How many messages the conversation may have, function calls and their results among them;
+    /// `None`, the default, counts tokens alone.
+    pub messages: Option<u32>,
+    /// Where messages are counted, how many of them at most stay word for word, in whole turns.
+    pub keep_messages: u32,
     /// What the model is told to write.
     pub instructions: Arc<str>,
 }
 
 impl Default for SummaryConfig {
     fn default() -> Self {
-        Self { budget: 6_000, keep: 2_000, instructions: Arc::from(INSTRUCTIONS) }
+        Self {
+            budget: 6_000,
+            keep: 2_000,
+            messages: None,
+            keep_messages: 20,
+            instructions: Arc::from(INSTRUCTIONS),
+        }
     }
 }
 
@@ -41,6 +52,10 @@ impl SummaryConfig {
         if self.keep >= self.budget {
             let accepted = format!("less than `summary.budget`, which is {}", self.budget);
             return refuse("summary.keep", &self.keep, &accepted);
+        }
+        if let Some(most) = self.messages.filter(|most| self.keep_messages >= *most) {
+            let accepted = format!("less than `summary.messages`, which is {most}");
+            return refuse("summary.keep_messages", &self.keep_messages, &accepted);
         }
         says_something("summary.instructions", &self.instructions)
     }

@@ -134,3 +134,24 @@ fn the_settings_of_an_older_journal_mean_what_they_meant() {
     expected.barge_in.min_words = 2;
     assert_eq!(serde_json::from_str::<SessionConfig>(old).unwrap(), expected);
 }
+
+#[test]
+fn times_are_read_as_people_and_as_journals_write_them() {
+    let written = r#"{
+        "max_call": "20min",
+        "greeting_waits": null,
+        "model": { "stall_timeout": "2.5s" },
+        "endpointing": { "min_delay": { "secs": 0, "nanos": 250000000 }, "max_delay": "1s" },
+        "idle": { "prompts": [{ "after": "6s", "text": "Hello?" }], "patience": 20 }
+    }"#;
+    let ms = Duration::from_millis;
+    let config: SessionConfig = serde_json::from_str(written).unwrap();
+    assert_eq!(config.max_call, Some(Duration::from_secs(1_200)));
+    assert_eq!(config.greeting_waits, None);
+    assert_eq!(config.model.stall_timeout, ms(2_500));
+    assert_eq!((config.endpointing.min_delay, config.endpointing.max_delay), (ms(250), ms(1_000)));
+    assert_eq!(config.idle.prompts[0].after, ms(6_000));
+    assert_eq!(config.idle.patience, Duration::from_secs(20));
+    let again = serde_json::to_string(&config).unwrap();
+    assert_eq!(serde_json::from_str::<SessionConfig>(&again).unwrap(), config);
+}

@@ -1,7 +1,7 @@
 use std::{fmt::Write as _, sync::Arc};
 
 use super::{Entry, History, render};
-use crate::{GenerationId, ToolCallId, llm::Message};
+use crate::{GenerationId, ToolCallId, llm::Message, session::SummaryConfig};
 
 /// What a summary is introduced with, for the model.
 const BEFORE: &str = "What was said before, in short: ";
@@ -34,11 +34,14 @@ impl Summed {
 
 impl History {
     /// The part of the conversation that is to be summed up, as a transcript, if all of it is
-    /// longer than `budget`. Turns of at most `keep` tokens at its end are left, or the last one; so is
+    /// longer than it may be. Of its end as much as may stay is left, or the last turn; so is
     /// everything since the first call of a function that waits for its result.
-    pub(in crate::session) fn ask_for_summary(&mut self, budget: u32, keep: u32) -> Option<String> {
-        let shown = self.messages();
-        if shown.iter().map(tokens).sum::<usize>() <= budget as usize {
+    pub(in crate::session) fn ask_for_summary(&mut self, config: &SummaryConfig) -> Option<String> {
+        let within = |messages: &[Message], tokens_most: u32, most: Option<u32>| {
+            messages.iter().map(tokens).sum::<usize>() <= tokens_most as usize
+                && most.is_none_or(|most| messages.len() <= most as usize)
+        };
+        if within(&self.messages(), config.budget, config.messages) {
             return None;
         }
         let waits = |entry: &Entry| match entry {
@@ -49,9 +52,11 @@ impl History {
         let last = entries.iter().position(waits).unwrap_or(entries.len());
         let begins = |at: &usize| matches!(entries[*at], Entry::User { .. });
         let turns: Vec<_> = (self.summed.covered + 1..entries.len()).filter(begins).collect();
-        let rest = |at: usize| render(entries[at..].iter()).iter().map(tokens).sum::<usize>();
+        let keep_messages = config.messages.map(|_| config.keep_messages);
         // From here on the rest is short enough to be kept; the last turn is kept in any case.
-        let kept = turns.iter().position(|&at| rest(at) <= keep as usize);
+        let kept = turns
+            .iter()
+            .position(|&at| within(&render(entries[at..].iter()), config.keep, keep_messages));
         let turns = &turns[..kept.map_or(turns.len(), |at| at + 1)];
         let end = turns.iter().copied().rfind(|&at| at <= last)?;
         self.summed.asked = end;

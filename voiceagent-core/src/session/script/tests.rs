@@ -191,3 +191,94 @@ fn h8_no_audio_and_no_text_divide_by_nothing() {
     silent.on_spoken(1);
     assert_eq!(silent.heard(1), "Hello");
 }
+
+#[test]
+fn h6_a_word_that_another_voice_says_again_is_heard_once() {
+    // 60 ms for each letter; the first voice ends within the third word.
+    let mut script = Script::new(8_000);
+    script.push_text("one two three four");
+    script.push_audio("one two th".len() as u64 * 480);
+    script.on_continued(0, 8, 2);
+    let cut = script.samples();
+    assert_eq!((script.heard(1_700), script.heard(cut)), ("one", "one two"));
+    script.push_audio("three four".len() as u64 * 480);
+    script.on_complete();
+    assert_eq!(script.heard(cut + 4 * 480), "one two", "it is said again");
+    assert_eq!(script.heard(cut + 5 * 480), "one two three");
+    assert_eq!(script.heard(script.samples()), "one two three four");
+}
+
+#[test]
+fn h6_the_pace_of_a_voice_that_went_on_is_its_own() {
+    let mut script = Script::new(8_000);
+    for text in ["One moment, please. ", "Here it is, as you asked for it. ", "And the rest."] {
+        script.push_text(text);
+    }
+    // The first voice is as fast as anybody, the second as slow as most.
+    script.push_audio(20 * 320);
+    script.on_continued(1, 0, 0);
+    let cut = script.samples();
+    assert_eq!(script.heard(cut), "One moment, please.");
+    script.push_audio(8_000);
+    assert_eq!(
+        script.heard(cut + 8_000),
+        "One moment, please. Here it is, as",
+        "15 letters a second"
+    );
+}
+
+#[test]
+fn h6_a_place_that_nobody_can_have_reached_breaks_nothing() {
+    let mut script = spoken(&[("one two. ", 900)]);
+    script.push_text("größer");
+    for (texts, bytes) in [(0, 3), (0, 400), (9, 0), (u32::MAX, u32::MAX)] {
+        script.on_continued(texts, bytes, 2);
+        let heard: Vec<&str> = (0..2_000).map(|sample| script.heard(sample)).collect();
+        assert!(heard.windows(2).all(|pair| pair[1].starts_with(pair[0])), "{texts} {bytes}");
+    }
+}
+
+#[test]
+fn re2_a_voice_owes_whole_clauses_that_nobody_says_so_fast() {
+    let mut script = Script::new(8_000);
+    script.push_text("One moment, please. ");
+    assert!(script.is_owed());
+    // 15 letters, of which nobody says more than 25 a second.
+    script.push_audio(4_799);
+    assert!(script.is_owed());
+    script.push_audio(1);
+    assert!(!script.is_owed());
+    script.push_text("And then we");
+    assert!(!script.is_owed(), "it may wait for the end of the clause");
+    script.push_audio(80_000);
+    script.push_text(" see.");
+    assert!(script.is_owed(), "it cannot have been spoken before it was there");
+}
+
+#[test]
+fn re2_how_a_word_is_pronounced_is_not_spoken_letter_by_letter() {
+    let mut script = Script::new(8_000);
+    script.push_text(r#"Hi, <phoneme alphabet="ipa" ph="ʃɪˈvɔn">Siobhan</phoneme>!"#);
+    // Nine letters.
+    script.push_audio(9 * 320);
+    assert!(!script.is_owed());
+}
+
+#[test]
+fn re2_a_voice_that_tells_ends_of_texts_or_words_ahead_owes_them() {
+    let mut script = Script::new(8_000);
+    script.expect_ends(true);
+    script.push_text("Yes. ");
+    script.push_audio(80_000);
+    assert!(script.is_owed());
+    script.on_spoken(1);
+    assert!(!script.is_owed());
+    let mut script = Script::new(8_000);
+    script.push_text("Yes. ");
+    script.push_audio(8_000);
+    let (start, end) = (Duration::ZERO, Duration::from_secs(2));
+    script.on_words(&[WordTiming { word: "Yes".into(), start, end }]);
+    assert!(script.is_owed());
+    script.push_audio(8_000);
+    assert!(!script.is_owed());
+}

@@ -33,6 +33,9 @@ const CLEAR_DEADLINE: Duration = Duration::from_secs(1);
 /// gives up after 1.5 s without a sound.
 const FLUSH_PATIENCE: Duration = Duration::from_secs(1);
 
+/// How long a text may wait for more to be flushed with, while nothing else is spoken.
+const HELD: Duration = Duration::from_millis(500);
+
 /// One voice for one call, over as many connections as it takes.
 pub(super) struct Voice {
     line: Line,
@@ -49,6 +52,8 @@ pub(super) struct Voice {
     clearing: Option<Instant>,
     /// When a flush is due that the budget did not allow.
     flush_at: Option<Instant>,
+    /// When the last text came, or from when on the vendor takes a flush that is not the last.
+    waits_from: Instant,
     /// When the vendor was last heard of, or last asked for something.
     active: Instant,
 }
@@ -60,6 +65,7 @@ impl Voice {
         format: AudioFormat,
         stall_timeout: Duration,
     ) -> Result<Self> {
+        let now = Instant::now();
         Ok(Self {
             line: Line::open(dial).await?,
             samples: Samples::new(format),
@@ -70,7 +76,8 @@ impl Voice {
             over: None,
             clearing: None,
             flush_at: None,
-            active: Instant::now(),
+            waits_from: now,
+            active: now,
         })
     }
 
@@ -137,6 +144,7 @@ impl Voice {
             return Ok(());
         }
         self.speaking = Some(generation);
+        self.waits_from = Instant::now();
         if !self.line.is_open() {
             return self.resume().await;
         }
@@ -259,6 +267,9 @@ impl Voice {
         let now = Instant::now();
         if let Err(again) = self.budget.take(purpose, now) {
             self.flush_at = (purpose == Purpose::Last).then_some(again);
+            if purpose == Purpose::First {
+                self.waits_from = again;
+            }
             return Ok(());
         }
         batch.flushed = true;
@@ -291,7 +302,16 @@ impl Voice {
         let waits = self.batches.front().is_some_and(|batch| batch.flushed);
         let stall = waits.then(|| self.active + self.stall_timeout);
         let far = self.active + Duration::from_secs(86_400);
-        [self.clearing, stall, self.flush_at].into_iter().flatten().min().unwrap_or(far)
+        let at = [self.clearing, stall, self.flush_at, self.held_until()];
+        at.into_iter().flatten().min().unwrap_or(far)
+    }
+
+    /// Until when a text waits for more, if nothing else is being spoken. The caller waits with it.
+    fn held_until(&self) -> Option<Instant> {
+        let is_open = |batch: &&Batch| !batch.flushed && !batch.finishes && batch.speakable;
+        let is_held = self.clearing.is_none() && self.flush_at.is_none() && self.line.is_open();
+        let held = self.batches.front().filter(is_open).filter(|_| is_held);
+        held.map(|_| self.active.max(self.waits_from) + HELD)
     }
 
     async fn on_wake(&mut self) -> Result<()> {
@@ -302,6 +322,9 @@ impl Voice {
         if self.flush_at.is_some_and(|at| at <= now) {
             self.flush_at = None;
             self.flush(Purpose::Last).await?;
+        }
+        if self.held_until().is_some_and(|at| at <= now) {
+            self.flush(Purpose::First).await?;
         }
         let waits = self.batches.front().is_some_and(|batch| batch.flushed);
         if waits && self.active + self.stall_timeout <= now {

@@ -57,6 +57,18 @@ async fn texts_are_merged_when_flushes_run_short_and_none_is_lost() {
 }
 
 #[tokio::test]
+async fn a_text_that_waits_for_more_is_spoken_when_nothing_else_is() {
+    let vendor = SpeechVendor::speak(SpeakScript::new()).await;
+    let mut voice = open(&vendor).await;
+    // More than are flushed at once, of an answer that goes on.
+    for _ in 0..7 {
+        voice.say(ONE, "Yes. ");
+        voice.until_spoken().await;
+    }
+    assert_eq!(vendor.records()[0].count("Flush"), 7);
+}
+
+#[tokio::test]
 async fn an_answer_for_which_no_flush_is_left_is_given_up_at_once() {
     let vendor = SpeechVendor::speak(SpeakScript::new()).await;
     let mut voice = open(&vendor).await;

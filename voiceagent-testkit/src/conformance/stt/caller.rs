@@ -57,6 +57,12 @@ impl Caller {
         timeout(PATIENCE, speaking).await.map_err(|_| "it never happened".to_owned())?
     }
 
+    /// How many finals have come, also empty ones.
+    pub(super) fn answers(&self) -> usize {
+        let is_final = |event: &&SttEvent| matches!(event, SttEvent::Transcript(it) if it.is_final);
+        self.heard.iter().filter(is_final).count()
+    }
+
     pub(super) fn finalize(&self) -> Result<(), String> {
         self.link.try_send(SttInput::Finalize).map_err(|error| error.to_string())
     }

@@ -1,7 +1,7 @@
 use serde_json::json;
 
 use super::Step;
-use crate::brain::{dialogue::Dialogue, service::Service};
+use crate::brain::{dialogue::Dialogue, mood::Mood, service::Service};
 
 /// Notes how the call went, before the goodbye.
 pub(super) fn step(dialogue: &Dialogue, reason: &str) -> Step {
@@ -23,12 +23,16 @@ pub(super) fn step(dialogue: &Dialogue, reason: &str) -> Step {
         "no_input" => "The caller could not be understood.",
         _ => "The caller got an answer and changed nothing.",
     };
+    let mood = match dialogue.is_upset {
+        true => Mood::Angry,
+        false => Mood::but_for_anger(&dialogue.said),
+    };
     let arguments = json!({
         "disposition": disposition,
         "summary": summary,
         "topics": dialogue.service.map(Service::noun).into_iter().collect::<Vec<_>>(),
         "commitments": [],
-        "sentiment": dialogue.is_upset.then_some("angry"),
+        "sentiment": mood.word(),
         "follow_up": null,
     });
     Step::Call { tool: "save_interaction", arguments }

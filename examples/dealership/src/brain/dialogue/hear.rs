@@ -9,6 +9,7 @@ use crate::brain::{
     dates::{self, Days, Doubt},
     intent::{self, Answer, Intent, Shift},
     manner::Manner,
+    mood::Mood,
     names::{self, Asked, Name},
     phones::{self, Phone},
     question::Question,
@@ -152,7 +153,7 @@ impl Dialogue {
         self.calls = 0;
         self.faults = 0;
         self.put_through = None;
-        self.is_upset |= temper::is_upset(&words);
+        self.is_upset |= Mood::of(&words) == Mood::Angry;
         if self.hear_errand(&heard, &words) {
             self.misses = 0;
             return;

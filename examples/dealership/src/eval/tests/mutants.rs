@@ -150,7 +150,8 @@ async fn bad_agents_are_caught() {
     let mut tried = 0;
     let mut missed = Vec::new();
     for scenario in scenarios(&folder("scenarios")).unwrap() {
-        let good = play(&scenario, Store::test_server().as_ref()).await.unwrap();
+        let good =
+            play(&scenario, (Store::test_server().as_ref(), &Cast::default())).await.unwrap();
         let failures = score(&scenario, &good.trace, &good.tables);
         assert!(failures.is_empty(), "{}: {failures:?}", scenario.id);
         for (what, mutate) in MUTATIONS {

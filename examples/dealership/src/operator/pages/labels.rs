@@ -42,6 +42,10 @@ pub(super) async fn of_call(desk: &Shared, call: &CallSummary) -> Result<Markup,
         h2 { "What came of it" }
         @if let Some(analysis) = &analysis {
             p #analysis { "By the rules: " (analysis.outcome) " (" (analysis.because) ")" }
+            @if let Some(part) = analysis.engagement {
+                p #engagement { "Took part by " (part.percent) " of 100: " (part.turns) " turns, "
+                    (part.words_percent) " % of the words, " (part.commitments) " commitments" }
+            }
         }
         ul #labels {
             @for label in &given {

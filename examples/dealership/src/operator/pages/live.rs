@@ -43,6 +43,9 @@ fn figures(of: &CallStatistics) -> Markup {
             div { dt { "Failed" } dd #failed { (count("failed")) } }
             div { dt { "Answer, median" } dd #median { (millis(of.response(50))) } }
             div { dt { "Answer, 95 of 100" } dd { (millis(of.response(95))) } }
+            @if let Some(stars) = of.rating() {
+                div { dt { "Rating, of 5" } dd #rating { (format!("{stars:.1}")) } }
+            }
         }
     }
 }

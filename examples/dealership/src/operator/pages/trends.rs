@@ -71,6 +71,7 @@ async fn content(
         (outcomes(&trends).bars())
         (success(&trends).lines())
         (speed(&trends).lines())
+        @if trends.iter().any(|one| one.ratings > 0) { (rating(&trends).lines()) }
         @if trends.iter().any(|one| one.cost_micros > 0) { (cost(&trends).bars()) }
         (figures(&trends))
         @if !places.is_empty() {
@@ -130,6 +131,11 @@ fn speed(trends: &[Trend]) -> Plot {
     Plot { unit: " ms", ..plot("speed", "How long answers take", trends, series) }
 }
 
+fn rating(trends: &[Trend]) -> Plot {
+    let series = vec![one("stars of 5", "of-booked", trends, Trend::rating)];
+    plot("rating", "How callers rate their calls", trends, series)
+}
+
 fn cost(trends: &[Trend]) -> Plot {
     let dollars = |one: &Trend| Some(one.cost_micros as f64 / 1e6);
     let series = vec![one("cost", "of-cost", trends, dollars)];
@@ -145,7 +151,7 @@ fn figures(trends: &[Trend]) -> Markup {
             table #figures {
                 thead {
                     tr { th { "From" } th { "Calls" } th { "Outcomes" } th { "Did not fail" }
-                        th { "Median" } th { "95 of 100" } th { "Dollars" } }
+                        th { "Median" } th { "95 of 100" } th { "Rating" } th { "Dollars" } }
                 }
                 tbody {
                     @for one in trends.iter().rev().filter(|one| one.calls() > 0) {
@@ -156,6 +162,7 @@ fn figures(trends: &[Trend]) -> Markup {
                             td { @if let Some(rate) = one.success_percent() { (format!("{rate:.1} %")) } }
                             td { (ms(one.response_p50_ms)) }
                             td { (ms(one.response_p95_ms)) }
+                            td { @if let Some(stars) = one.rating() { (format!("{stars:.1} ({})", one.ratings)) } }
                             td { (format!("{:.2}", one.cost_micros as f64 / 1e6)) }
                         }
                     }

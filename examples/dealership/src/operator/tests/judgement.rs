@@ -48,9 +48,13 @@ async fn people_label_calls_and_see_how_far_they_agree_with_each_other_and_the_r
         assert_eq!(told.status, StatusCode::SEE_OTHER, "{}", told.text());
     }
     let call = house.page("/dashboard/calls/CA1").await;
-    for part in
-        ["Ana: info_given, qualified", "Ben: info_given", "By the rules: ", "Make a scenario"]
-    {
+    for part in [
+        "Ana: info_given, qualified",
+        "Ben: info_given",
+        "By the rules: ",
+        "Took part by ",
+        "Make a scenario",
+    ] {
         assert!(call.text().contains(part), "{part} in {}", call.text());
     }
     let labels = house.page("/dashboard/labels").await;
