@@ -201,8 +201,12 @@ impl Leg {
                 received = self.sockets.receive() => {
                     // A port of the other side that is not open yet is told here, and is no fault.
                     if let Ok((from, datagram)) = received {
-                        self.media.receive(self.now(), from, &datagram);
-                        self.begin_to_speak(peer).await?;
+                        let now = self.now();
+                        self.media.receive(now, from, &datagram);
+                        // A stranger's datagram says nothing of the other side.
+                        if self.media.silent_for(now).is_zero() {
+                            self.begin_to_speak(peer).await?;
+                        }
                     }
                 }
                 () = sleep_until(wake) => {}
@@ -333,6 +337,7 @@ impl Leg {
         self.transfers = transfers;
         // Nobody waits for the answers of whoever was there before.
         self.teller = None;
+        self.offered = None;
         self.asking = JoinSet::new();
         self.media.meet(terms.said, party.address.ip());
         self.agreement = Agreement::new(negotiation, terms);

@@ -136,3 +136,47 @@ async fn a_held_phone_that_is_silent_is_asked_whether_it_is_there_and_the_call_e
         resume();
     }
 }
+
+/// The end of a call, as far as it has one.
+async fn end(link: &mut Link<Outbound, Inbound>) -> Option<voiceagent_core::Result<Inbound>> {
+    loop {
+        match link.recv().await {
+            Some(Ok(Inbound::Audio(_) | Inbound::Quality(_))) => {}
+            other => return other,
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_held_phone_that_is_silent_is_asked_whether_it_is_there_and_the_call_ends_if_it_is_not() {
+    for knows_the_call in [true, false] {
+        let mut config = Server::config();
+        config.media_timeout = Duration::from_secs(2);
+        let Begun { mut phone, answer, mut link, .. } = Begun::with(config, "").await;
+        pause();
+        phone.describe(&answer, 2, &(phone.description() + HOLD)).await;
+        assert_eq!(told(&mut link).await, Some(Inbound::Held(true)));
+        let longer = Duration::from_secs(120);
+        let asking = async {
+            let asked = phone.request_within("OPTIONS", longer).await;
+            phone.answer(&asked, "405 Method Not Allowed", "", "").await;
+            let again = phone.request_within("OPTIONS", longer).await;
+            assert!(again.number() > asked.number(), "{}", again.text);
+            if knows_the_call {
+                phone.answer(&again, "200 OK", "", "").await;
+                phone.request_within("OPTIONS", longer).await;
+            }
+            let begin = Instant::now();
+            if !knows_the_call {
+                phone.answer(&again, "481 Call/Transaction Does Not Exist", "", "").await;
+            }
+            begin
+        };
+        let (begin, ended) = tokio::join!(asking, timeout(longer * 2, end(&mut link)));
+        let error = ended.expect("nobody is there").unwrap().unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Disconnected);
+        let most = Duration::from_secs(if knows_the_call { 40 } else { 1 });
+        assert!(begin.elapsed() <= most, "{:?}", begin.elapsed());
+        resume();
+    }
+}

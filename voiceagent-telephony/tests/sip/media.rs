@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use tokio::{
     net::UdpSocket,
-    time::{sleep, timeout},
+    time::{pause, sleep, timeout},
 };
 use voiceagent_core::transport::Inbound;
 use voiceagent_telephony::sip::SipConfig;
@@ -138,4 +138,24 @@ async fn whoever_calls_when_no_port_is_left_is_told_when_to_come_back() {
     let _link = server.open().await;
     let answer = phone.answer_to("INVITE", 1).await;
     assert!(answer.text.starts_with("SIP/2.0 200"), "{}", answer.text);
+}
+
+#[tokio::test]
+async fn a_strangers_datagram_does_not_make_us_speak_before_the_call_is_acknowledged() {
+    let mut server = Server::start(Server::config()).await;
+    let mut phone = Phone::start().await;
+    phone.call(server.address, server.address, "").await;
+    let _link = server.open().await;
+    let answer = phone.answer_to("INVITE", 1).await;
+    pause();
+    let port = answer.body().split_once("m=audio ").unwrap().1;
+    let port: u16 = port.split(' ').next().unwrap().parse().unwrap();
+    let stranger = UdpSocket::bind("127.0.0.2:0").await.unwrap();
+    for _ in 0..10 {
+        stranger.send_to(&[0x80; 172], ("127.0.0.1", port)).await.unwrap();
+        sleep(Duration::from_millis(20)).await;
+    }
+    assert!(phone.has_heard_nothing());
+    phone.say(&answer, 0, &[0x11; 160]).await;
+    phone.hears_silence().await;
 }
