@@ -121,6 +121,10 @@ fn is_duration(fields: &Map<String, Value>) -> bool {
 
 /// What a text may mean, the likeliest first; the first that the settings take is it.
 fn candidates(text: &str, before: &Value) -> Vec<Value> {
+    if before.as_object().is_some_and(is_duration) {
+        // A bare number would be seconds, and most who write one mean milliseconds.
+        return duration(text).into_iter().collect();
+    }
     let mut found = Vec::new();
     if before.is_string() {
         found.push(Value::from(text));
@@ -137,9 +141,11 @@ fn candidates(text: &str, before: &Value) -> Vec<Value> {
 
 /// A duration, or whatever is JSON: a number, a boolean, `null`, a list.
 fn scalar(text: &str) -> Option<Value> {
-    let duration = clock::parse(text).ok();
-    let duration = duration.and_then(|duration| serde_json::to_value(duration).ok());
-    duration.or_else(|| serde_json::from_str(text).ok())
+    duration(text).or_else(|| serde_json::from_str(text).ok())
+}
+
+fn duration(text: &str) -> Option<Value> {
+    clock::parse(text).ok().and_then(|duration| serde_json::to_value(duration).ok())
 }
 
 fn wanted(before: &Value) -> &'static str {
