@@ -9,8 +9,16 @@ const portal = require("./portal.cjs");
 const { templates, trends } = require("./templates.cjs");
 
 const { CHROMIUM, PICTURES, SERVING_KEY, SERVING_LOG, SERVING_URL } = process.env;
+
+/// A Wednesday that is days away: in the evening nobody is reminded of what is booked for tomorrow.
+function wednesday() {
+  const day = new Date(Date.now() + 3 * 24 * 3600 * 1000);
+  while (day.getDay() !== 3) day.setDate(day.getDate() + 1);
+  return day.toLocaleDateString("en-US", { month: "long", day: "numeric" });
+}
+
 const SAID = [
-  "I need an oil change", "tomorrow", "the first one", "Jane Smith", "630 555 0123",
+  "I need an oil change", wednesday(), "the first one", "Jane Smith", "630 555 0123",
   "a 2018 Subaru Forester", "yes",
 ];
 
