@@ -14,7 +14,7 @@ use voiceagent_testkit::scenario::Scenario;
 
 use crate::{
     presets::{phone_with_finalize, tool},
-    readings::{agent, events, last_message, user},
+    readings::{agent, ended_at, ends, events, last_message, user},
 };
 
 fn config() -> SessionConfig {
@@ -36,18 +36,6 @@ fn goodbye(config: SessionConfig) -> Scenario {
     let mut call = Scenario::new(config);
     call.at(500).feed(say("Goodbye!")).feed(Input::HangUp).at(700).voice("Goodbye!", 1_000);
     call
-}
-
-fn ended_at(call: &Scenario) -> Option<u64> {
-    call.when(|command| matches!(command, Command::Emit { event: Event::Ended { .. } }))
-}
-
-fn ends(call: &Scenario) -> Vec<EndReason> {
-    let ends = events(call).filter_map(|(_, event)| match event {
-        Event::Ended { reason } => Some(*reason),
-        _ => None,
-    });
-    ends.collect()
 }
 
 fn states(call: &Scenario) -> Vec<(u64, AgentState)> {

@@ -1,6 +1,10 @@
 //! What a call has come to: its messages, its events, its turns.
 
-use voiceagent_core::{CallTime, Event, llm::Message, session::Command};
+use voiceagent_core::{
+    CallTime, Event,
+    llm::Message,
+    session::{Command, EndReason},
+};
 use voiceagent_testkit::scenario::Scenario;
 
 pub(crate) fn user(text: &str) -> Message {
@@ -26,6 +30,20 @@ pub(crate) fn events(call: &Scenario) -> impl Iterator<Item = (CallTime, &Event)
         Command::Emit { event } => Some((*at, event)),
         _ => None,
     })
+}
+
+/// When the call ended, in milliseconds.
+pub(crate) fn ended_at(call: &Scenario) -> Option<u64> {
+    call.when(|command| matches!(command, Command::Emit { event: Event::Ended { .. } }))
+}
+
+/// Why it ended, each time that it was told.
+pub(crate) fn ends(call: &Scenario) -> Vec<EndReason> {
+    let ends = events(call).filter_map(|(_, event)| match event {
+        Event::Ended { reason } => Some(*reason),
+        _ => None,
+    });
+    ends.collect()
 }
 
 /// The user's turns and when they were taken.

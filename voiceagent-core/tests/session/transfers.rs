@@ -3,14 +3,14 @@
 use std::time::Duration;
 
 use voiceagent_core::{
-    ErrorKind, Event, SessionConfig,
-    session::{Command, EndReason, Input, Leg},
+    ErrorKind, SessionConfig,
+    session::{EndReason, Input, Leg},
 };
 use voiceagent_testkit::scenario::Scenario;
 
 use crate::{
     presets::phone_with_finalize,
-    readings::{events, user},
+    readings::{ended_at, ends, user},
 };
 
 fn config() -> SessionConfig {
@@ -25,18 +25,6 @@ fn secs(seconds: u64) -> Duration {
 
 fn say(text: &str) -> Input {
     Input::Say { text: text.into(), interruptible: true }
-}
-
-fn ended_at(call: &Scenario) -> Option<u64> {
-    call.when(|command| matches!(command, Command::Emit { event: Event::Ended { .. } }))
-}
-
-fn ends(call: &Scenario) -> Vec<EndReason> {
-    let ends = events(call).filter_map(|(_, event)| match event {
-        Event::Ended { reason } => Some(*reason),
-        _ => None,
-    });
-    ends.collect()
 }
 
 #[test]
