@@ -16,7 +16,6 @@ use voiceagent_core::{
     Error, Result,
     embedding::{Embedder, Embedding, HashingEmbedder, Purpose},
     registry::Registry,
-    tool::cut,
 };
 
 use crate::{
@@ -156,7 +155,7 @@ impl Librarian {
         if self.is_local() {
             return words::telling(text).join(" ").into();
         }
-        cut(text.to_owned(), LONGEST).into()
+        text[..text.floor_char_boundary(LONGEST)].into()
     }
 
     /// The documents whose points are not known here.
