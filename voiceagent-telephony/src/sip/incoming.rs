@@ -47,6 +47,7 @@ use super::{
     stream::Heard,
     streams::Streams,
     takeover::Takeover,
+    target,
     within::veil,
 };
 use crate::random::random_number;
@@ -262,7 +263,8 @@ async fn run(
 async fn read(endpoint: &EndpointInnerRef, desk: &mut Desk, heard: Heard) {
     let (message, connection, from) = heard;
     let Err(refusal) = desk.admits(endpoint, &message) else {
-        let message = veil(&desk.office.dialogs, message);
+        let dialogs = &desk.office.dialogs;
+        let message = veil(dialogs, target::supply(dialogs, message, &from));
         let _ = endpoint.on_received_message(message, connection, &from).await;
         return;
     };

@@ -260,5 +260,35 @@ async fn a_caller_is_handed_over_to_whom_we_have_called_and_talked_to() {
     assert!(refer.contains(&place), "{refer} {place}");
     progress(&mut customer, "200 OK").await;
     timeout(SOON, handed).await.unwrap().unwrap().unwrap();
-    assert_eq!(told(&mut link).await, Some(Inbound::Transferred));
+    assert_eq!(told(&mut attended.link).await, Some(Inbound::Transferred));
+}
+
+#[tokio::test]
+async fn whoever_takes_the_place_of_a_caller_who_is_being_handed_over_is_spoken_to() {
+    let mut attended = Attended::begin().await;
+    let (handing, _) = attended.hand_over(1).await;
+    let answer = attended.customer.message("SIP/2.0 200").await;
+    let place = named("attended1", &answer, "");
+    let mut other = SipPhone::call(attended.address, "attended2", &place).await;
+    other.message("SIP/2.0 200").await;
+    assert_eq!(told(&mut attended.link).await, Some(Inbound::HandingOver(false)));
+    let gone = timeout(SOON, handing).await.unwrap().unwrap().unwrap_err();
+    assert_eq!(gone.kind(), ErrorKind::Closed);
+}
+
+#[tokio::test]
+async fn a_call_whose_answer_does_not_say_where_it_comes_from_is_acknowledged_and_ended() {
+    for contact in ["", "no address"] {
+        let mut phone = Phone::start().await;
+        let (caller, _server) = caller(&phone, |trunk| trunk).await;
+        let opening = open(dial(&caller));
+        let invite = phone.request("INVITE").await;
+        phone.answer_from(&invite, "200 OK", contact, "", &phone.description()).await;
+        assert_eq!(phone.request("ACK").await.number(), invite.number());
+        let refused = timeout(SOON, opening).await.unwrap().unwrap().unwrap_err();
+        assert_eq!(refused.kind(), ErrorKind::Protocol, "{refused}");
+        let bye = phone.request("BYE").await;
+        assert_eq!(bye.uri(), format!("sip:{}", phone.address()));
+        phone.answer(&bye, "200 OK", "", "").await;
+    }
 }

@@ -106,7 +106,7 @@ impl Phone {
         self.answer_from(request, status, &contact, headers, body).await;
     }
 
-    /// The same, from somebody who is at another address from now on.
+    /// The same, from somebody who is at another address from now on, or says none.
     pub(crate) async fn answer_from(
         &self,
         request: &Request,
@@ -121,10 +121,14 @@ impl Phone {
             .collect();
         let tag = if request.header("To").contains("tag=") { "" } else { ";tag=phone" };
         let answer = format!(
-            "SIP/2.0 {status}\r\n{copied}To: {}{tag}\r\nContact: <{contact}>\r\n{headers}\
+            "SIP/2.0 {status}\r\n{copied}To: {}{tag}\r\n{contact}{headers}\
              Content-Type: application/sdp\r\nContent-Length: {}\r\n\r\n{body}",
             request.header("To"),
             body.len()
+        let contact = match contact {
+            "" => String::new(),
+            contact => format!("Contact: <{contact}>\r\n"),
+        };
         );
         self.signals.send_to(answer.as_bytes(), request.from).await.unwrap();
     }
