@@ -215,7 +215,9 @@ async fn listen(
         let at = streams.listen(transport, at).await?;
         let (_, unused) = stack_mpsc::unbounded_channel();
         let (sender, _) = stack_mpsc::unbounded_channel();
-        let known = SipAddr::new(transport, SocketAddr::new(seen.ip(), at.port()).into());
+        let ip = config.public_ip;
+        let ip = ip.unwrap_or_else(|| SipConnection::resolve_bind_address(at).ip());
+        let known = SipAddr::new(transport, SocketAddr::new(ip, at.port()).into());
         let known = ChannelConnection::create_connection(unused, sender, known, None).await;
         layer.add_transport(SipConnection::Channel(known.map_err(|_| not_free())?));
         if transport == Transport::Tcp {
