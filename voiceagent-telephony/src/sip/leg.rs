@@ -334,9 +334,9 @@ impl Leg {
         let can_update = answers::allows_update(&line.dialog.initial_request());
         self.confirmation = Confirmation::new(timer, can_update);
         self.pulse = Pulse::default();
-        self.transfers = transfers;
         // Nobody waits for the answers of whoever was there before.
-        self.teller = None;
+        self.transfers = transfers;
+        self.forget_transfer(peer).await?;
         self.offered = None;
         self.asking = JoinSet::new();
         self.media.meet(terms.said, party.address.ip());

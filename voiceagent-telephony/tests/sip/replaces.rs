@@ -7,7 +7,7 @@ use voiceagent_testkit::{conformance::transport::FarEnd as _, phone::SipPhone};
 use crate::server::{Server, told};
 
 /// The name of a call that was answered so, for whoever is to take its place.
-fn named(call: &str, answer: &str, more: &str) -> String {
+pub(crate) fn named(call: &str, answer: &str, more: &str) -> String {
     let tag = answer.lines().find(|line| line.starts_with("To:")).unwrap();
     let tag = tag.split_once(";tag=").unwrap().1;
     format!("Replaces: {call};to-tag={tag};from-tag=phone{more}\r\nRequire: replaces\r\n")
