@@ -20,6 +20,22 @@ agent, codec, work, way, authority = [*sys.argv[1:], "udp", ""][:5]
 rate = int(codec.split("/")[1])
 os.makedirs(f"{work}/dump")
 said = f"{work}/say.wav"
+
+
+def free_port():
+    """A port of loopback that nobody has, neither for UDP nor for TCP."""
+    while True:
+        with socket.socket() as tcp, socket.socket(type=socket.SOCK_DGRAM) as udp:
+            tcp.bind(("127.0.0.1", 0))
+            port = tcp.getsockname()[1]
+            try:
+                udp.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
+
+
+own, steering = free_port(), free_port()
 # After the tone of the agent.
 likeness.make(said, rate, 2.5, 7)
 secure = f"module srtp.so\nsip_cafile {authority}\n" if way in ("tls", "srtp") else ""
@@ -30,7 +46,7 @@ target = {
     "tcp": f"sip:agent@{agent};transport=tcp",
 }.get(way, f"sip:agent@{host}:{int(port) + 3};transport=tls")
 config = f"""poll_method epoll
-sip_listen 127.0.0.1:15070
+sip_listen 127.0.0.1:{own}
 audio_player aubridge,sink
 audio_source aufile,{said}
 audio_alert aubridge,alert
@@ -49,14 +65,14 @@ module aubridge.so
 module sndfile.so
 module_app menu.so
 module_app ctrl_tcp.so
-{secure}ctrl_tcp_listen 127.0.0.1:15444
+{secure}ctrl_tcp_listen 127.0.0.1:{steering}
 snd_path {work}/dump
 statmode_default off
 """
 open(f"{work}/config", "w").write(config)
 open(f"{work}/contacts", "w").close()
 open(f"{work}/accounts", "w").write(
-    f"<sip:bot@127.0.0.1:15070>;regint=0;audio_codecs={codec}{media}\n"
+    f"<sip:bot@127.0.0.1:{own}>;regint=0;audio_codecs={codec}{media}\n"
 )
 log = open(f"{work}/log", "w")
 baresip = subprocess.Popen(
@@ -67,7 +83,7 @@ baresip = subprocess.Popen(
 def control():
     for _ in range(100):
         try:
-            return socket.create_connection(("127.0.0.1", 15444), timeout=10)
+            return socket.create_connection(("127.0.0.1", steering), timeout=10)
         except OSError:
             time.sleep(0.1)
     sys.exit("baresip does not listen\n" + open(f"{work}/log").read())

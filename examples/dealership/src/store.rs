@@ -78,7 +78,7 @@ use std::{borrow::Cow, sync::Arc, time::Duration};
 use jiff::{Span, Timestamp};
 use sqlx::{
     Any, AnyPool, Transaction,
-    any::{AnyArguments, AnyConnectOptions, AnyPoolOptions},
+    any::{AnyArguments, AnyPoolOptions},
     query::Query,
 };
 use voiceagent_core::{Error, ErrorKind, Result};
@@ -294,17 +294,15 @@ impl Store {
     }
 }
 
-async fn connect(connections: u32, options: AnyConnectOptions) -> Result<AnyPool, sqlx::Error> {
+fn connections(most: u32) -> AnyPoolOptions {
     sqlx::any::install_default_drivers();
     AnyPoolOptions::new()
         .min_connections(1)
-        .max_connections(connections)
+        .max_connections(most)
         .acquire_timeout(PATIENCE)
         // A database in memory would be gone with its connection.
         .idle_timeout(None)
         .max_lifetime(None)
-        .connect_with(options)
-        .await
 }
 
 fn named(place: &Place, error: Error) -> Error {

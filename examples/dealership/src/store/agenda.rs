@@ -1,5 +1,5 @@
 use jiff::Timestamp;
-use sqlx::{Row, any::AnyRow};
+use sqlx::{AssertSqlSafe, Row, any::AnyRow};
 
 use super::{Appointment, Fault, Store};
 
@@ -20,20 +20,12 @@ impl Store {
     ///
     /// When the store cannot be read.
     pub async fn agenda(&self, now: Timestamp) -> Result<Vec<AgendaEntry>, Fault> {
-        sqlx::query(
-            "SELECT appointment_detail.*,
-                    coalesce(customer.first_name, lead.first_name) AS first_name,
-                    coalesce(customer.last_name, lead.last_name) AS last_name
-             FROM appointment_detail LEFT JOIN customer ON customer.id = customer_id
-             LEFT JOIN lead ON lead.id = lead_id
-             WHERE appointment_detail.status <> 'cancelled' AND starts_at > $1 ORDER BY starts_at, confirmation_code",
+        self.entries(
+            "appointment_detail.status <> 'cancelled' AND starts_at > $1
+             ORDER BY starts_at, confirmation_code",
+            now,
         )
-        .bind(now.as_millisecond())
-        .fetch_all(&self.reader)
-        .await?
-        .iter()
-        .map(AgendaEntry::read)
-        .collect()
+        .await
     }
 
     /// The appointments that were booked, moved or cancelled after `since`, in that order.
@@ -42,15 +34,24 @@ impl Store {
     ///
     /// When the store cannot be read.
     pub async fn changed_after(&self, since: Timestamp) -> Result<Vec<AgendaEntry>, Fault> {
-        sqlx::query(
-            "SELECT appointment_detail.*,
-                    coalesce(customer.first_name, lead.first_name) AS first_name,
+        self.entries(
+            "appointment_detail.updated_at > $1 ORDER BY appointment_detail.updated_at",
+            since,
+        )
+        .await
+    }
+
+    async fn entries(&self, which: &str, than: Timestamp) -> Result<Vec<AgendaEntry>, Fault> {
+        let columns = Appointment::COLUMNS;
+        // What is chosen is a word of this program.
+        sqlx::query(AssertSqlSafe(format!(
+            "SELECT {columns}, coalesce(customer.first_name, lead.first_name) AS first_name,
                     coalesce(customer.last_name, lead.last_name) AS last_name
              FROM appointment_detail LEFT JOIN customer ON customer.id = customer_id
              LEFT JOIN lead ON lead.id = lead_id
-             WHERE appointment_detail.updated_at > $1 ORDER BY appointment_detail.updated_at",
-        )
-        .bind(since.as_millisecond())
+             WHERE {which}"
+        )))
+        .bind(than.as_millisecond())
         .fetch_all(&self.reader)
         .await?
         .iter()

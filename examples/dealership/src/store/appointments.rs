@@ -1,6 +1,6 @@
 use jiff::{Timestamp, Zoned, tz::TimeZone};
 use serde::Serialize;
-use sqlx::{AnyConnection, Row, any::AnyRow};
+use sqlx::{AnyConnection, AssertSqlSafe, Row, any::AnyRow};
 use voiceagent_core::{Error, ErrorKind};
 
 use super::{
@@ -297,10 +297,11 @@ impl Store {
         customer: CustomerId,
         now: Timestamp,
     ) -> Result<Vec<Appointment>, Fault> {
-        sqlx::query(
-            "SELECT * FROM appointment_detail
-             WHERE customer_id = $1 AND status <> 'cancelled' AND starts_at > $2 ORDER BY starts_at",
-        )
+        let columns = Appointment::COLUMNS;
+        sqlx::query(AssertSqlSafe(format!(
+            "SELECT {columns} FROM appointment_detail
+             WHERE customer_id = $1 AND status <> 'cancelled' AND starts_at > $2 ORDER BY starts_at"
+        )))
         .bind(customer.to_string())
         .bind(now.as_millisecond())
         .fetch_all(&self.reader)
@@ -312,6 +313,17 @@ impl Store {
 }
 
 impl Appointment {
+    /// What [`read`](Self::read) reads, in `appointment_detail`.
+    pub(super) const COLUMNS: &str = "appointment_detail.id, appointment_detail.customer_id,
+        appointment_detail.lead_id, appointment_detail.broker_name, appointment_detail.kind,
+        appointment_detail.type_code, appointment_detail.type_name, appointment_detail.starts_at,
+        appointment_detail.ends_at, appointment_detail.tz, appointment_detail.moved_from,
+        appointment_detail.location_id, appointment_detail.location_name,
+        appointment_detail.elsewhere, appointment_detail.vehicle_id, appointment_detail.year,
+        appointment_detail.make, appointment_detail.model, appointment_detail.status,
+        appointment_detail.cancelled_at, appointment_detail.confirmation_code,
+        appointment_detail.source_call, appointment_detail.change_key";
+
     pub(super) fn standing(self) -> Result<Self, Fault> {
         match self.status {
             AppointmentStatus::Booked | AppointmentStatus::Confirmed => Ok(self),
@@ -367,10 +379,10 @@ pub(super) async fn find(
     connection: &mut AnyConnection,
     id: AppointmentId,
 ) -> Result<Option<Appointment>, Fault> {
-    let row = sqlx::query("SELECT * FROM appointment_detail WHERE id = $1")
-        .bind(id.to_string())
-        .fetch_optional(connection)
-        .await?;
+    let columns = Appointment::COLUMNS;
+    let sql = format!("SELECT {columns} FROM appointment_detail WHERE id = $1");
+    let row =
+        sqlx::query(AssertSqlSafe(sql)).bind(id.to_string()).fetch_optional(connection).await?;
     row.as_ref().map(Appointment::read).transpose()
 }
 
@@ -378,10 +390,9 @@ pub(super) async fn by_key(
     connection: &mut AnyConnection,
     key: &str,
 ) -> Result<Option<Appointment>, Fault> {
-    let row = sqlx::query("SELECT * FROM appointment_detail WHERE idempotency_key = $1")
-        .bind(key)
-        .fetch_optional(connection)
-        .await?;
+    let columns = Appointment::COLUMNS;
+    let sql = format!("SELECT {columns} FROM appointment_detail WHERE idempotency_key = $1");
+    let row = sqlx::query(AssertSqlSafe(sql)).bind(key).fetch_optional(connection).await?;
     row.as_ref().map(Appointment::read).transpose()
 }
 
@@ -390,11 +401,12 @@ async fn same_promise(
     connection: &mut AnyConnection,
     request: &BookingRequest,
 ) -> Result<Option<Appointment>, Fault> {
-    let row = sqlx::query(
-        "SELECT * FROM appointment_detail
+    let columns = Appointment::COLUMNS;
+    let row = sqlx::query(AssertSqlSafe(format!(
+        "SELECT {columns} FROM appointment_detail
          WHERE customer_id = $1 AND type_code = $2 AND starts_at = $3
-           AND vehicle_id IS NOT DISTINCT FROM $4 AND status <> 'cancelled'",
-    )
+           AND vehicle_id IS NOT DISTINCT FROM $4 AND status <> 'cancelled'"
+    )))
     .bind(request.customer.to_string())
     .bind(&request.service)
     .bind(request.start.as_millisecond())

@@ -1,5 +1,5 @@
 use jiff::{Timestamp, ToSpan};
-use sqlx::{AnyConnection, Row, any::AnyRow};
+use sqlx::{AnyConnection, AssertSqlSafe, Row, any::AnyRow};
 
 use crate::phone::Phone;
 
@@ -377,6 +377,11 @@ pub(crate) fn occasion_key(
 }
 
 impl Attempt {
+    /// What [`read`](Self::read) reads, in `contact_attempt`.
+    pub(super) const COLUMNS: &str =
+        "id, phone_e164, channel, purpose, about_id, state, provider_id,
+        created_at, updated_at";
+
     pub(super) fn read(row: &AnyRow) -> Result<Self, Fault> {
         let unreadable = |what| strange("contact_attempt", what);
         let phone: &str = row.try_get("phone_e164")?;
@@ -400,9 +405,10 @@ async fn find(
     filter: &'static str,
     value: &str,
 ) -> Result<Option<Attempt>, Fault> {
+    let columns = Attempt::COLUMNS;
     // The filter is a word of this program.
-    let sql = format!("SELECT * FROM contact_attempt WHERE {filter}");
-    let row = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(value).fetch_optional(connection).await?;
+    let sql = format!("SELECT {columns} FROM contact_attempt WHERE {filter}");
+    let row = sqlx::query(AssertSqlSafe(sql)).bind(value).fetch_optional(connection).await?;
     row.as_ref().map(Attempt::read).transpose()
 }
 

@@ -3,7 +3,7 @@ use jiff::{
     civil::{Date, Time},
     tz::TimeZone,
 };
-use sqlx::{Row, any::AnyRow};
+use sqlx::{AssertSqlSafe, Row, any::AnyRow};
 use voiceagent_core::{Error, ErrorKind};
 
 use super::{
@@ -73,12 +73,9 @@ impl Store {
     ///
     /// [`Refusal::NotFound`], or when the store cannot be read.
     pub async fn broker(&self, id: BrokerId) -> Result<Broker, Fault> {
-        let row = sqlx::query("SELECT * FROM broker WHERE id = $1 AND active = 1")
-            .bind(id.to_string())
-            .fetch_optional(&self.reader)
-            .await?
-            .ok_or(Refusal::NotFound)?;
-        Broker::read(&row)
+        let found =
+            self.brokers("broker WHERE id = $1 AND active = 1", &id.to_string()).await?.pop();
+        found.ok_or_else(|| Refusal::NotFound.into())
     }
 
     /// The broker for an area: by ZIP code, else by city and state, else the desk that has all the
@@ -113,7 +110,7 @@ impl Store {
             let Some((territory, name)) = territory else { continue };
             let brokers = self
                 .brokers(
-                    "SELECT broker.* FROM broker JOIN broker_territory ON broker_id = broker.id
+                    "broker JOIN broker_territory ON broker_id = broker.id
                      WHERE territory_id = $1 AND active = 1 ORDER BY priority, broker.no",
                     &territory,
                 )
@@ -122,7 +119,7 @@ impl Store {
                 return Ok(Assignment { broker, territory: Some(name), matched_by });
             }
         }
-        let desks = "SELECT * FROM broker WHERE is_fallback = CAST($1 AS BIGINT) AND active = 1
+        let desks = "broker WHERE is_fallback = CAST($1 AS BIGINT) AND active = 1
                      ORDER BY no";
         let broker =
             speaking(self.brokers(desks, "1").await?, language).ok_or(Refusal::NotFound)?;
@@ -135,13 +132,16 @@ impl Store {
     ///
     /// [`Refusal::NotFound`], or when the store cannot be read.
     pub async fn broker_numbered(&self, no: i64) -> Result<Broker, Fault> {
-        let sql = "SELECT * FROM broker WHERE no = CAST($1 AS BIGINT) AND active = 1";
-        let found = self.brokers(sql, &no.to_string()).await?.pop();
+        let one = "broker WHERE no = CAST($1 AS BIGINT) AND active = 1";
+        let found = self.brokers(one, &no.to_string()).await?.pop();
         found.ok_or_else(|| Refusal::NotFound.into())
     }
 
-    async fn brokers(&self, sql: &'static str, value: &str) -> Result<Vec<Broker>, Fault> {
-        let rows = sqlx::query(sql).bind(value).fetch_all(&self.reader).await?;
+    async fn brokers(&self, which: &'static str, value: &str) -> Result<Vec<Broker>, Fault> {
+        let columns = Broker::COLUMNS;
+        // What is chosen is a word of this program.
+        let sql = format!("SELECT {columns} FROM {which}");
+        let rows = sqlx::query(AssertSqlSafe(sql)).bind(value).fetch_all(&self.reader).await?;
         rows.iter().map(Broker::read).collect()
     }
 
@@ -325,6 +325,10 @@ impl Store {
 }
 
 impl Broker {
+    /// What [`read`](Self::read) reads.
+    const COLUMNS: &str = "broker.id, broker.no, broker.name, broker.tz, broker.languages,
+        broker.opens, broker.closes";
+
     fn read(row: &AnyRow) -> Result<Self, Fault> {
         let zone: &str = row.try_get("tz")?;
         let time = |column| -> Result<Time, Fault> {

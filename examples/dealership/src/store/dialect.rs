@@ -1,9 +1,12 @@
 //! In what PostgreSQL and SQLite differ, where both are given the same statements.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, time::Duration};
 
 use fancy_regex::{Captures, Regex};
 use sqlx::{Any, AnyPool, Transaction};
+use tokio::time::{Instant, sleep};
+
+use super::{PATIENCE, fault};
 
 /// Which kind of database it is.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -20,6 +23,9 @@ const TURN: &str = "SET LOCAL lock_timeout = '3s';
                     SET LOCAL idle_in_transaction_session_timeout = '10s';
                     SELECT pg_advisory_xact_lock(
                         hashtextextended('dealership: turn to write in ' || current_schema(), 0))";
+
+/// After so long somebody whose turn it was not asks SQLite again: a write takes about as long.
+const ASK_AGAIN: Duration = Duration::from_millis(1);
 
 impl Dialect {
     /// Begins a transaction that writes. Nobody else writes before its end, whatever program they
@@ -38,7 +44,17 @@ impl Dialect {
                 sqlx::raw_sql(TURN).execute(&mut *turn).await?;
                 Ok(turn)
             }
-            Self::Sqlite => pool.begin_with("BEGIN IMMEDIATE").await,
+            Self::Sqlite => {
+                let deadline = Instant::now() + PATIENCE;
+                loop {
+                    match pool.begin_with("BEGIN IMMEDIATE").await {
+                        Err(cause) if fault::is_busy(&cause) && Instant::now() < deadline => {
+                            sleep(ASK_AGAIN).await;
+                        }
+                        begun => return begun,
+                    }
+                }
+            }
         }
     }
 

@@ -1,5 +1,5 @@
 use jiff::{Timestamp, Zoned};
-use sqlx::AnyConnection;
+use sqlx::{AnyConnection, AssertSqlSafe};
 
 use crate::{departments::Department, phone::Phone};
 
@@ -64,15 +64,16 @@ impl Store {
         now: Timestamp,
     ) -> Result<Option<Errand>, Fault> {
         let mut writes = self.begin().await?;
-        let row = sqlx::query(
+        let columns = Attempt::COLUMNS;
+        let row = sqlx::query(AssertSqlSafe(format!(
             "UPDATE contact_attempt SET state = 'answered', provider_id = $1, updated_at = $3
              WHERE id = (
                  SELECT id FROM contact_attempt
                  WHERE channel = 'voice_ai' AND state IN ('intent', 'placed', 'answered')
                    AND (provider_id = $1 OR provider_id IS NULL AND phone_e164 = $2)
                  ORDER BY provider_id IS NULL LIMIT 1)
-             RETURNING *",
-        )
+             RETURNING {columns}"
+        )))
         .bind(call)
         .bind(phone.map(Phone::as_str))
         .bind(now.as_millisecond())

@@ -12,13 +12,13 @@ use std::{
 
 use sqlx::{
     AnyPool, ConnectOptions, Connection,
-    any::AnyConnectOptions,
+    any::{AnyConnectOptions, AnyPoolOptions},
     sqlite::{SqliteConnectOptions, SqliteJournalMode},
 };
 use tokio::time::{Instant, sleep};
 use voiceagent_core::Result;
 
-use super::{Balanced, Dialect, PATIENCE, READERS, Store, connect, fault, schema, unusable};
+use super::{Balanced, Dialect, PATIENCE, READERS, Store, connections, fault, schema, unusable};
 
 /// Between two attempts to get a lock that SQLite does not wait for.
 const RETRY: Duration = Duration::from_millis(10);
@@ -27,8 +27,7 @@ const RETRY: Duration = Duration::from_millis(10);
 pub(super) async fn open(path: &Path) -> Result<Store> {
     create(path).map_err(|error| unusable(uncreated(path, &error)).with_source(error))?;
     keep_a_log(path).await?;
-    // One connection writes, so that those who wait do it in order.
-    let writer = pool(1, path, "mode=rw").await?;
+    let writer = writer(path).await?;
     schema::bring_up_to_date(Dialect::Sqlite, &writer).await?;
     let reader = pool(READERS, path, "mode=ro").await?;
     Ok(Store {
@@ -97,9 +96,25 @@ async fn read(path: &Path, parameters: &str) -> Result<AnyPool> {
 }
 
 /// Connections to a file, by SQLite's parameters for them.
-pub(super) async fn pool(connections: u32, path: &Path, parameters: &str) -> Result<AnyPool> {
-    let options = address(path, parameters)?;
-    connect(connections, options)
+pub(super) async fn pool(most: u32, path: &Path, parameters: &str) -> Result<AnyPool> {
+    opened(connections(most), path, parameters).await
+}
+
+/// The one connection that writes to a file. SQLite waits longer and longer for its turn, up to a
+/// tenth of a second; beside programs that write without a rest it would never come. This one gives
+/// up soon, and [`Dialect::begin`] asks again.
+async fn writer(path: &Path) -> Result<AnyPool> {
+    let one = connections(1).after_connect(|connection, _| {
+        Box::pin(async {
+            sqlx::raw_sql("PRAGMA busy_timeout = 3").execute(connection).await?;
+            Ok(())
+        })
+    });
+    opened(one, path, "mode=rw").await
+}
+
+async fn opened(pool: AnyPoolOptions, path: &Path, parameters: &str) -> Result<AnyPool> {
+    pool.connect_with(address(path, parameters)?)
         .await
         .map_err(|cause| unusable(fault::unusable(&cause)).with_source(cause))
 }

@@ -127,7 +127,11 @@ impl CallStatistics {
     }
 }
 
-const SELECT: &str = "SELECT call_record.*, interaction.disposition, interaction.summary,
+const SELECT: &str = "SELECT call_record.call, call_record.phone_e164,
+        call_record.direction, call_record.status, call_record.started_at, call_record.ended_at,
+        call_record.end_reason, call_record.trace_id, call_record.first_response_ms,
+        call_record.recording, call_record.template_slug, call_record.template_version,
+        interaction.disposition, interaction.summary,
         interaction.sentiment,
         (SELECT node FROM call_step WHERE call_step.call = call_record.call
          ORDER BY no DESC LIMIT 1) AS node

@@ -2,7 +2,7 @@ use jiff::{
     SignedDuration, Timestamp, ToSpan,
     civil::{Date, Time, time},
 };
-use sqlx::{AnyConnection, Row, any::AnyRow};
+use sqlx::{AnyConnection, AssertSqlSafe, Row, any::AnyRow};
 
 use super::{
     AppointmentId, Fault, Location, Store, claims::Booked, fault::strange, ids::version_7, instant,
@@ -127,7 +127,8 @@ impl Store {
         now: Timestamp,
     ) -> Result<Option<Job>, Fault> {
         let mut writes = self.begin().await?;
-        let row = sqlx::query(
+        let columns = Job::COLUMNS;
+        let row = sqlx::query(AssertSqlSafe(format!(
             "UPDATE job SET state = 'running', lease_until = $3, fence = fence + 1, updated_at = $2
              WHERE id = (
                  SELECT id FROM job
@@ -136,8 +137,8 @@ impl Store {
                    AND id = coalesce($1, id)
                    AND (id = $1 OR CASE kind WHEN 'eval_run' THEN 1 ELSE 0 END = $4)
                  ORDER BY run_at, id LIMIT 1)
-             RETURNING *",
-        )
+             RETURNING {columns}"
+        )))
         .bind(id)
         .bind(now.as_millisecond())
         .bind(after(now, lease).as_millisecond())
@@ -198,9 +199,11 @@ impl Store {
     ///
     /// When the store cannot be read.
     pub async fn jobs(&self, all: bool) -> Result<Vec<Job>, Fault> {
-        let rows = sqlx::query(
-            "SELECT * FROM job WHERE $1 = 1 OR state IN ('ready', 'running') ORDER BY run_at, id",
-        )
+        let columns = Job::COLUMNS;
+        let rows = sqlx::query(AssertSqlSafe(format!(
+            "SELECT {columns} FROM job
+             WHERE $1 = 1 OR state IN ('ready', 'running') ORDER BY run_at, id"
+        )))
         .bind(i64::from(all))
         .fetch_all(&self.reader)
         .await?;
@@ -297,6 +300,9 @@ impl Store {
 }
 
 impl Job {
+    /// What [`read`](Self::read) reads, in `job`.
+    const COLUMNS: &str = "id, kind, ref_id, state, run_at, faults, note, fence";
+
     fn read(row: &AnyRow) -> Result<Self, Fault> {
         let kind: &str = row.try_get("kind")?;
         Ok(Self {

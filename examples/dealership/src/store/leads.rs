@@ -1,6 +1,6 @@
 use jiff::Timestamp;
 use serde_json::{Map, Value};
-use sqlx::{AnyConnection, Row, any::AnyRow};
+use sqlx::{AnyConnection, AssertSqlSafe, Row, any::AnyRow};
 
 use crate::{
     leads::{self, Row as KnownLead},
@@ -94,8 +94,9 @@ impl Store {
     ///
     /// When the store cannot be read.
     pub(crate) async fn known_leads(&self) -> Result<Vec<KnownLead>, Fault> {
-        let rows =
-            sqlx::query("SELECT * FROM lead ORDER BY phone_e164").fetch_all(&self.reader).await?;
+        let columns = leads::COLUMNS.map(|(column, _)| column).join(", ");
+        let sql = format!("SELECT phone_e164, {columns} FROM lead ORDER BY phone_e164");
+        let rows = sqlx::query(AssertSqlSafe(sql)).fetch_all(&self.reader).await?;
         let mut leads = Vec::with_capacity(rows.len());
         for row in &rows {
             let Some(phone) = Phone::parse(row.try_get("phone_e164")?) else { continue };
@@ -256,10 +257,13 @@ pub(super) async fn find(
     value: &str,
 ) -> Result<Lead, Fault> {
     let sql = format!(
-        "SELECT lead.*, broker.name AS broker_name FROM lead
+        "SELECT lead.id, lead.phone_e164, lead.first_name, lead.status, lead.qualified,
+                lead.budget_monthly_usd, lead.state, lead.vehicle_interest, lead.timeframe,
+                lead.objections, lead.broker_id, broker.name AS broker_name
+         FROM lead
          LEFT JOIN broker ON broker.id = lead.broker_id WHERE {filter}"
     );
-    let row = sqlx::query(sqlx::AssertSqlSafe(sql))
+    let row = sqlx::query(AssertSqlSafe(sql))
         .bind(value)
         .fetch_optional(connection)
         .await?
@@ -282,7 +286,7 @@ async fn fill(
             .expect("whoever fills in a lead names the columns");
         // The name of a column cannot be bound; it is one of those above.
         let sql = format!("UPDATE lead SET {column} = $2, updated_at = $3 WHERE id = $1");
-        let query = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(id.to_string());
+        let query = sqlx::query(AssertSqlSafe(sql)).bind(id.to_string());
         let query = match kind {
             Kind::Flag => query.bind(value.as_bool().map(i64::from)),
             Kind::List => query.bind(joined(&known.objections, value)),

@@ -1,5 +1,5 @@
 use jiff::{SignedDuration, Timestamp};
-use sqlx::{AnyConnection, Row, any::AnyRow};
+use sqlx::{AnyConnection, AssertSqlSafe, Row, any::AnyRow};
 
 use crate::calendar::{Busy, Written};
 
@@ -358,8 +358,9 @@ pub(super) async fn is_closed(
 }
 
 async fn find(connection: &mut AnyConnection, id: &str) -> Result<MirrorTask, Fault> {
-    let row = sqlx::query(
-        "SELECT appointment_detail.*, calendar_entry.wanted, calendar_entry.fence,
+    let columns = Appointment::COLUMNS;
+    let row = sqlx::query(AssertSqlSafe(format!(
+        "SELECT {columns}, calendar_entry.wanted, calendar_entry.fence,
                 calendar_entry.faults, calendar_entry.calendar, calendar_entry.name,
                 calendar_entry.tag, broker.no AS broker_no,
                 coalesce(customer.first_name, lead.first_name) AS person_first,
@@ -369,8 +370,8 @@ async fn find(connection: &mut AnyConnection, id: &str) -> Result<MirrorTask, Fa
          LEFT JOIN customer ON customer.id = appointment_detail.customer_id
          LEFT JOIN lead ON lead.id = appointment_detail.lead_id
          LEFT JOIN broker ON broker.id = appointment_detail.broker_id
-         WHERE calendar_entry.appointment_id = $1",
-    )
+         WHERE calendar_entry.appointment_id = $1"
+    )))
     .bind(id)
     .fetch_optional(connection)
     .await?

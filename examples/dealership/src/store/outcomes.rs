@@ -1,5 +1,5 @@
 use jiff::{SignedDuration, Timestamp};
-use sqlx::AnyConnection;
+use sqlx::{AnyConnection, AssertSqlSafe};
 
 use super::{Attempt, Fault, JobKind, LeadId, Purpose, Store, campaigns, ids::version_7, jobs};
 
@@ -156,11 +156,12 @@ impl Store {
     ///
     /// When the store cannot be read.
     pub async fn silent_calls(&self, since: Timestamp) -> Result<Vec<Attempt>, Fault> {
-        let rows = sqlx::query(
-            "SELECT * FROM contact_attempt
+        let columns = Attempt::COLUMNS;
+        let rows = sqlx::query(AssertSqlSafe(format!(
+            "SELECT {columns} FROM contact_attempt
              WHERE state IN ('placed', 'answered') AND provider_id IS NOT NULL
-               AND updated_at <= $1 ORDER BY updated_at, id",
-        )
+               AND updated_at <= $1 ORDER BY updated_at, id"
+        )))
         .bind(since.as_millisecond())
         .fetch_all(&self.reader)
         .await?;
@@ -212,11 +213,12 @@ pub(super) async fn complete(
     (outcome, unless_taken): (Outcome, bool),
     now: Timestamp,
 ) -> Result<bool, Fault> {
-    let row = sqlx::query(
+    let columns = Attempt::COLUMNS;
+    let row = sqlx::query(AssertSqlSafe(format!(
         "UPDATE contact_attempt SET state = 'completed', outcome = $2, updated_at = $3
          WHERE provider_id = $1 AND (state = 'placed' OR state = 'answered' AND $4 = 0)
-         RETURNING *",
-    )
+         RETURNING {columns}"
+    )))
     .bind(provider)
     .bind(outcome.word())
     .bind(now.as_millisecond())

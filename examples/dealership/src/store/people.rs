@@ -165,11 +165,16 @@ impl Store {
     /// When the store cannot be read.
     pub async fn person(&self, phone: &Phone) -> Result<BTreeMap<String, Vec<Value>>, Fault> {
         let mut tables = BTreeMap::new();
+        let mut snapshot = self.reader.begin().await?;
+        // SQLite looks at the tables anew when something is read; they stay so to the end.
+        sqlx::query("SELECT count(*) FROM location").execute(&mut *snapshot).await?;
         for (table, place, _) in &PLACES {
             let sql = format!("SELECT * FROM {table} WHERE {}", condition(place));
             let rows = sqlx::query(AssertSqlSafe(sql))
+                // PostgreSQL refuses a kept statement whose rows have got another column.
+                .persistent(false)
                 .bind(phone.as_str())
-                .fetch_all(&self.reader)
+                .fetch_all(&mut *snapshot)
                 .await?;
             let mut rows: Vec<Value> = rows.iter().map(object).collect::<Result<_, _>>()?;
             // A code is nobody's but whoever reads it from their phone.

@@ -137,13 +137,16 @@ async fn open(writes: &mut AnyConnection, id: &str, place: &Premises) -> Result<
         sqlx::query(clear).bind(id).execute(&mut *writes).await?;
     }
     for (weekday, opens, closes) in &place.hours {
-        sqlx::query("INSERT INTO business_hours VALUES ($1, $2, $3, $4)")
-            .bind(id)
-            .bind(i32::from(*weekday))
-            .bind(clock(*opens))
-            .bind(clock(*closes))
-            .execute(&mut *writes)
-            .await?;
+        sqlx::query(
+            "INSERT INTO business_hours (location_id, weekday, opens, closes)
+                 VALUES ($1, $2, $3, $4)",
+        )
+        .bind(id)
+        .bind(i32::from(*weekday))
+        .bind(clock(*opens))
+        .bind(clock(*closes))
+        .execute(&mut *writes)
+        .await?;
     }
     for (date, Closure { reason, open }) in &place.closures {
         sqlx::query(

@@ -1,6 +1,7 @@
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
+use sqlx::AssertSqlSafe;
 
 use super::{
     Appointment, Fault, Store,
@@ -165,10 +166,11 @@ impl Store {
         if failed == 0 {
             return Ok(None);
         }
-        let booked = sqlx::query(
-            "SELECT * FROM appointment_detail
-             WHERE source_call = $1 AND status <> 'cancelled' ORDER BY starts_at",
-        )
+        let columns = Appointment::COLUMNS;
+        let booked = sqlx::query(AssertSqlSafe(format!(
+            "SELECT {columns} FROM appointment_detail
+             WHERE source_call = $1 AND status <> 'cancelled' ORDER BY starts_at"
+        )))
         .bind(call)
         .fetch_all(&self.reader)
         .await?;

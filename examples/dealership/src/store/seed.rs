@@ -109,13 +109,16 @@ impl Store {
         for weekday in 1..=6 {
             let (opens, closes) =
                 if weekday == 6 { ("09:00", "14:00") } else { ("08:00", "18:00") };
-            sqlx::query("INSERT INTO business_hours VALUES ($1, $2, $3, $4)")
-                .bind(&location)
-                .bind(weekday)
-                .bind(opens)
-                .bind(closes)
-                .execute(&mut *writes)
-                .await?;
+            sqlx::query(
+                "INSERT INTO business_hours (location_id, weekday, opens, closes)
+                 VALUES ($1, $2, $3, $4)",
+            )
+            .bind(&location)
+            .bind(weekday)
+            .bind(opens)
+            .bind(closes)
+            .execute(&mut *writes)
+            .await?;
         }
         for (kind, name) in RESOURCES {
             let no: i64 = claims::number(&mut writes).await?;
@@ -213,23 +216,29 @@ impl Store {
 
 async fn services(writes: &mut AnyConnection) -> Result<(), Fault> {
     for (code, kind, name, minutes, advisor_minutes) in SERVICES {
-        sqlx::query("INSERT INTO appointment_type VALUES ($1, $2, $3, $4, $5)")
-            .bind(code)
-            .bind(kind)
-            .bind(name)
-            .bind(minutes)
-            .bind(i64::from(kind == "service"))
-            .execute(&mut *writes)
-            .await?;
+        sqlx::query(
+            "INSERT INTO appointment_type (code, kind, name, minutes, needs_vehicle)
+             VALUES ($1, $2, $3, $4, $5)",
+        )
+        .bind(code)
+        .bind(kind)
+        .bind(name)
+        .bind(minutes)
+        .bind(i64::from(kind == "service"))
+        .execute(&mut *writes)
+        .await?;
         let bay = (kind == "service").then_some(("bay", minutes));
         let advisor = (advisor_minutes > 0).then_some(("advisor", advisor_minutes));
         for (resource, minutes) in bay.into_iter().chain(advisor) {
-            sqlx::query("INSERT INTO appointment_need VALUES ($1, $2, $3)")
-                .bind(code)
-                .bind(resource)
-                .bind(minutes)
-                .execute(&mut *writes)
-                .await?;
+            sqlx::query(
+                "INSERT INTO appointment_need (type_code, resource_kind, minutes)
+                 VALUES ($1, $2, $3)",
+            )
+            .bind(code)
+            .bind(resource)
+            .bind(minutes)
+            .execute(&mut *writes)
+            .await?;
         }
     }
     Ok(())

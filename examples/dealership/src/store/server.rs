@@ -7,7 +7,7 @@ use sqlx::{AnyPool, any::AnyConnectOptions};
 use voiceagent_core::{Result, Secret};
 
 use super::{
-    Balanced, Dialect, Place, READERS, Store, connect, fault, ids::version_7, place, schema,
+    Balanced, Dialect, Place, READERS, Store, connections, fault, ids::version_7, place, schema,
     unusable,
 };
 
@@ -72,8 +72,9 @@ async fn on_server(options: &AnyConnectOptions, statement: &str) -> Result<()> {
     done.map(drop).map_err(|cause| unusable(fault::unreachable(&cause)).with_source(cause))
 }
 
-async fn pool(connections: u32, options: AnyConnectOptions) -> Result<AnyPool> {
-    connect(connections, options)
+async fn pool(most: u32, options: AnyConnectOptions) -> Result<AnyPool> {
+    connections(most)
+        .connect_with(options)
         .await
         .map_err(|cause| unusable(fault::unreachable(&cause)).with_source(fault::plain(cause)))
 }

@@ -4,6 +4,7 @@ mod opening;
 mod race;
 mod replicas;
 mod rows;
+mod widened;
 mod wire;
 
 use jiff::{

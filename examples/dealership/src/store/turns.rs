@@ -104,10 +104,14 @@ impl Store {
     ///
     /// When the store cannot be read.
     pub async fn turns(&self, call: &str) -> Result<Vec<CallTurn>, Fault> {
-        let rows = sqlx::query("SELECT * FROM call_turn WHERE call = $1 ORDER BY no")
-            .bind(call)
-            .fetch_all(&self.reader)
-            .await?;
+        let rows = sqlx::query(
+            "SELECT speaker, interrupted, from_ms, to_ms, words, end_of_turn_ms, transcription_ms,
+                    first_token_ms, first_sentence_ms, first_audio_ms, response_ms, playout_ms
+             FROM call_turn WHERE call = $1 ORDER BY no",
+        )
+        .bind(call)
+        .fetch_all(&self.reader)
+        .await?;
         rows.iter().map(CallTurn::read).collect()
     }
 }

@@ -28,7 +28,7 @@ impl Store {
     /// When the store cannot be read.
     pub async fn tickets_of(&self, customer: CustomerId) -> Result<Vec<Ticket>, Fault> {
         let rows = sqlx::query(
-            "SELECT ticket.*, year, make, model
+            "SELECT ticket.id, vehicle_id, status, opened_on, promised_at, last_note, year, make, model
              FROM ticket LEFT JOIN vehicle ON vehicle.id = vehicle_id
              WHERE ticket.customer_id = $1 AND status <> 'closed' ORDER BY opened_on, ticket.id",
         )

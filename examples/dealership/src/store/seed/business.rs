@@ -127,19 +127,19 @@ impl Store {
 async fn brokers(writes: &mut AnyConnection, now: Timestamp) -> Result<(), Fault> {
     let territories: Vec<String> = AREAS.iter().map(|_| version_7(now).to_string()).collect();
     for (area, id) in AREAS.iter().zip(&territories) {
-        sqlx::query("INSERT INTO territory VALUES ($1, $2)")
+        sqlx::query("INSERT INTO territory (id, name) VALUES ($1, $2)")
             .bind(id)
             .bind(area.name)
             .execute(&mut *writes)
             .await?;
         for zip in area.zips {
-            sqlx::query("INSERT INTO territory_zip VALUES ($1, $2)")
+            sqlx::query("INSERT INTO territory_zip (zip, territory_id) VALUES ($1, $2)")
                 .bind(zip)
                 .bind(id)
                 .execute(&mut *writes)
                 .await?;
         }
-        sqlx::query("INSERT INTO territory_city VALUES ($1, $2, $3)")
+        sqlx::query("INSERT INTO territory_city (city, state, territory_id) VALUES ($1, $2, $3)")
             .bind(area.city.0)
             .bind(area.city.1)
             .bind(id)
