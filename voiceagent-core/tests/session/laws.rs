@@ -187,7 +187,6 @@ fn input() -> impl Strategy<Value = Input> {
         1 => Just(Input::SttReopened),
         1 => answered(),
         1 => any::<bool>().prop_map(|held| Input::Held { held }),
-        1 => any::<bool>().prop_map(|begins| Input::HandingOver { begins }),
         1 => any::<u32>().prop_map(|bits| {
             let SessionConfig { endpointing, barge_in, idle, .. } = config(bits);
             let change = SettingsChange::default().with_endpointing(endpointing);
@@ -242,7 +241,7 @@ fn input() -> impl Strategy<Value = Input> {
         }),
         1 => hangs_up(),
         1 => prop_oneof![
-            Just(Input::Transfer { to: "desk".into() }),
+            any::<bool>().prop_map(|begins| Input::HandingOver { begins }),
             Just(Input::Transferred),
             Just(Input::NotTransferred { kind: ErrorKind::Rejected }),
         ],
