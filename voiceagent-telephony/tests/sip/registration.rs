@@ -171,7 +171,7 @@ fn file(name: &str) -> std::path::PathBuf {
 }
 
 /// A host that proves to be `localhost`.
-fn localhost() -> TlsAcceptor {
+pub(crate) fn localhost() -> TlsAcceptor {
     let chain = vec![CertificateDer::from_pem_file(file("host.crt")).unwrap()];
     let key = PrivateKeyDer::from_pem_file(file("host.key")).unwrap();
     let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
