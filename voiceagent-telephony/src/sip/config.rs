@@ -7,7 +7,10 @@ use std::{
 use serde::Deserialize;
 use voiceagent_core::{Error, Result, duration};
 
-use super::{Network, SipAccount, SipSrtp, SipTls, SipTransport, SipTrunk, digest::Credentials};
+use super::{
+    Network, SipAccount, SipSrtp, SipTls, SipTransport, SipTrunk, digest::Credentials,
+    transport::is_secure,
+};
 use crate::{control::Directory, rtp::RtpCodec};
 
 /// How calls over SIP are taken.
@@ -146,6 +149,9 @@ impl SipConfig {
         }
         if let Some(trunk) = &self.trunk {
             trunk.check()?;
+            if self.tls.is_none() && is_secure(&trunk.uri()?) {
+                return wrong("tls: the trunk uses it");
+            }
         }
         if self.calls_per_second == 0 {
             return wrong("calls_per_second: at least one is needed");
@@ -213,11 +219,15 @@ mod tests {
             (r#"{"listen":"127.0.0.1:0","media_ports":[80,20000]}"#, "media_ports"),
             (r#"{"listen":"127.0.0.1:0","media_ports":[5000,5198]}"#, "media_ports"),
             (r#"{"listen":"127.0.0.1:0","calls_per_second":0}"#, "calls_per_second"),
+            (r#"{"listen":"127.0.0.1:0","trunk":{"address":"sip:h;transport=tls"}}"#, "tls"),
+            (r#"{"listen":"127.0.0.1:0","trunk":{"address":"sips:h"}}"#, "tls"),
         ] {
             let config: SipConfig = serde_json::from_str(text).unwrap();
             assert!(config.check().unwrap_err().message().starts_with(field));
         }
         let enough = r#"{"listen":"127.0.0.1:0","media_ports":[5000,5199]}"#;
         serde_json::from_str::<SipConfig>(enough).unwrap().check().unwrap();
+        let by_tls = r#"{"listen":"127.0.0.1:0","tls":{},"trunk":{"address":"sips:h"}}"#;
+        serde_json::from_str::<SipConfig>(by_tls).unwrap().check().unwrap();
     }
 }

@@ -40,6 +40,7 @@ use super::{
     sockets::Sockets,
     target,
     transfer::{self, Transfers},
+    transport::is_secure,
 };
 use crate::{
     control::{Callee, TransferTarget},
@@ -131,6 +132,9 @@ impl SipDial {
                 dial.callee = Uri::try_from(target.as_str()).map_err(|_| wrong())?;
                 if !is_clean || !matches!(dial.callee.scheme, Some(Scheme::Sip | Scheme::Sips)) {
                     return Err(wrong());
+                }
+                if config.tls.is_none() && is_secure(&dial.callee) {
+                    return Err(Error::config("tls: the address that is called needs it"));
                 }
                 dial.route = dial.callee.clone();
                 dial.caller =

@@ -8,7 +8,7 @@ use std::{
 use async_trait::async_trait;
 use rsipstack::{
     platform::CancellationToken,
-    sip::{Host, Scheme, Transport, Uri},
+    sip::{Host, Transport, Uri},
     transaction::endpoint::{EndpointInner, EndpointInnerRef, TargetLocator},
     transport::SipAddr,
 };
@@ -28,6 +28,7 @@ use super::{
     quiet::quiet,
     stream::{Heard, Stream},
     tls::Tls,
+    transport::is_secure,
 };
 
 /// Connections that others may have with us at a time. A trunk keeps a handful.
@@ -216,7 +217,7 @@ impl Streams {
     /// should be.
     pub(super) async fn reach(&self, uri: &Uri) -> io::Result<SipAddr> {
         let asked = SipAddr::try_from(uri).map_err(io::Error::other)?;
-        let is_secure = uri.scheme == Some(Scheme::Sips) || asked.r#type == Some(Transport::Tls);
+        let is_secure = is_secure(uri);
         let transport = if is_secure { Transport::Tls } else { asked.r#type.unwrap_or_default() };
         let default = if is_secure { 5_061 } else { 5_060 };
         let port = asked.addr.port.map_or(default, |port| port.value());
