@@ -4,6 +4,7 @@ use std::{
     time::Duration,
 };
 
+use rsipstack::sip::Host;
 use serde::Deserialize;
 use voiceagent_core::{Error, Result, duration};
 
@@ -174,6 +175,17 @@ impl SipConfig {
         account.or_else(|| self.trunk.as_ref().and_then(SipTrunk::credentials))
     }
 
+    /// Our account at a host that is called by an address: that of the domain, else of the same port,
+    /// else any there.
+    pub(super) fn account_at(&self, host: SocketAddr, domain: &Host) -> Option<&SipAccount> {
+        let domain = domain.to_string();
+        let there = self.accounts.iter().filter(|account| account.registrar.ip() == host.ip());
+        let is_domain = |account: &SipAccount| {
+            account.domain.as_deref().is_some_and(|own| own.eq_ignore_ascii_case(&domain))
+        };
+        there.min_by_key(|account| (!is_domain(account), account.registrar.port() != host.port()))
+    }
+
     pub(super) fn may_call(&self, host: IpAddr) -> bool {
         let is_registrar = |account: &SipAccount| account.registrar.ip() == host;
         self.peers.iter().any(|network| network.contains(host))
@@ -209,6 +221,26 @@ mod tests {
         assert_eq!(login(&config, [192, 0, 2, 11]).as_deref(), Some("ours"));
         config.trunk = None;
         assert_eq!(login(&config, [192, 0, 2, 11]), None);
+    }
+
+    #[test]
+    fn whom_an_address_names_is_called_by_the_account_of_its_domain_or_else_of_its_host() {
+        let config: SipConfig = serde_json::from_str(
+            r#"{"listen":"127.0.0.1:0","accounts":[
+                {"registrar":"192.0.2.10:5060","user":"first","domain":"a.example"},
+                {"registrar":"192.0.2.10:5070","user":"other","domain":"b.example"}]}"#,
+        )
+        .unwrap();
+        for (host, domain, user) in [
+            ("192.0.2.10:5060", "192.0.2.10", Some("first")),
+            ("192.0.2.10:5070", "192.0.2.10", Some("other")),
+            ("192.0.2.10:5060", "B.example", Some("other")),
+            ("192.0.2.10:5080", "c.example", Some("first")),
+            ("192.0.2.11:5060", "a.example", None),
+        ] {
+            let found = config.account_at(host.parse().unwrap(), &Host::Domain(domain.into()));
+            assert_eq!(found.map(|account| account.user.as_str()), user, "{host} {domain}");
+        }
     }
 
     #[test]

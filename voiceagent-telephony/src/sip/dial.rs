@@ -20,7 +20,7 @@ use voiceagent_core::{
 };
 
 use super::{
-    Keypad, RtpQuality, SipConsultation, SipRefusal,
+    Keypad, RtpQuality, SipAccount, SipConsultation, SipRefusal,
     addresses::contact,
     agreement::Agreement,
     answers,
@@ -204,6 +204,17 @@ impl SipDial {
         self.consultation.clone()
     }
 
+    /// Calls as an account of ours, where the callee stands at the host of one: a PBX lets those call
+    /// whom it knows, and asks them to prove it.
+    fn call_as(&mut self, account: &SipAccount) -> Result<()> {
+        let wrong = |_| Error::config("accounts.domain: the name of a host");
+        let mut caller = Uri::try_from(format!("sip:{}", account.host())).map_err(wrong)?;
+        caller.auth = Some(Auth { user: account.user.clone(), password: None });
+        self.caller = caller;
+        self.credentials = Some(account.credentials());
+        Ok(())
+    }
+
     /// Asks until there is an answer that is final, and proves who we are where that is asked for.
     /// Dropping the future takes the call back (`CANCEL`).
     async fn ask(
@@ -281,9 +292,9 @@ impl Transport for SipDial {
             .with_longest_transfer(transfer::LONGEST)
     }
 
-    async fn open(self: Box<Self>) -> Result<Link<Outbound, Inbound>> {
+    async fn open(mut self: Box<Self>) -> Result<Link<Outbound, Inbound>> {
         let Office { config, addresses, calls, dialogs, ports, streams, board, stack, .. } =
-            &*self.office;
+            &*Arc::clone(&self.office);
         let closed = || Error::new(ErrorKind::Closed, "call", "the server has ended");
         let full = |_| Error::new(ErrorKind::Overloaded, "call", "the limit of calls is reached");
         let stack = stack.upgrade().ok_or_else(closed)?;
@@ -301,6 +312,11 @@ impl Transport for SipDial {
             address: route.get_socketaddr().map_err(|_| closed())?,
             transport: route.r#type.unwrap_or_default(),
         };
+        if self.by_trunk.is_none()
+            && let Some(account) = config.account_at(peer.address, &self.callee.host_with_port.host)
+        {
+            self.call_as(account)?;
+        }
         let local = addresses.seen_from(config, peer.transport, peer.address)?;
         let mut sockets = Sockets::bind(ports, addresses.ip())?;
         let heard = addresses.heard_from(config, peer.address)?;
