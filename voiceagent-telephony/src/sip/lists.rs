@@ -6,6 +6,11 @@ pub(super) fn entries(value: &str) -> impl Iterator<Item = &str> {
     parts(value, ',')
 }
 
+/// The parameters of an entry.
+pub(super) fn parameters(value: &str) -> impl Iterator<Item = &str> {
+    parts(value, ';')
+}
+
 /// The address of an entry, without the name before it, and what is behind it. Without brackets all
 /// parameters are those of the entry (RFC 3261, section 20).
 pub(super) fn address(entry: &str) -> (&str, &str) {
@@ -94,5 +99,6 @@ mod tests {
         ] {
             assert_eq!(address(entry), expected, "{entry}");
         }
+        assert_eq!(parameters(";a=\";b\";c").collect::<Vec<_>>(), ["", "a=\";b\"", "c"]);
     }
 }
