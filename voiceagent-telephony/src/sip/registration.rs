@@ -116,7 +116,12 @@ impl Registrar {
                 }
             };
             if failures > 0 || wait.is_zero() {
-                sleep(wait).await;
+                tokio::select! {
+                    () = sleep(wait) => {}
+                    () = self.returns() => {
+                        info!(%registrar, "the registrar answers again, and is asked anew");
+                    }
+                }
                 continue;
             }
             let (since, address) = (Instant::now(), self.address());
