@@ -87,7 +87,7 @@ impl Pass {
             Row::time(name("STT -> LLM"), 800.0, stages.to_model),
             Row::time(name("tool"), 200.0, stages.tools),
             Row::time(name("LLM -> TTS"), 500.0, stages.to_voice),
-            Row::time(name("end to end"), 1_200.0, stages.end_to_end),
+            Row::time(name("end to end"), 2_000.0, stages.end_to_end),
             Row::time(name("barge-in noticed"), 100.0, stages.noticed),
             Row::time(name("barge-in"), 200.0, stages.cleared),
             Row::memory(name("memory"), 200.0, memory),

@@ -9,6 +9,9 @@ use crate::e2e_latency::{
     script::Utterance,
 };
 
+/// Answers that took longer, in milliseconds, are told one by one.
+const TOLD: f64 = 2_000.0;
+
 /// The stages of all turns of a call, in milliseconds.
 #[derive(Debug, Default)]
 pub(super) struct Stages {
@@ -20,7 +23,8 @@ pub(super) struct Stages {
     pub(super) to_model: Vec<f64>,
     /// The tool call leaves the model → the model has its result.
     pub(super) tools: Vec<f64>,
-    /// The first token of what is said leaves the model → the first audio arrives at the phone.
+    /// The first token of what is said about a tool's result leaves the model → the first audio
+    /// arrives at the phone. Other answers are drafts, which wait for the end of the turn too.
     pub(super) to_voice: Vec<f64>,
     /// The caller's last audible frame left → the first audio of the answer arrives at the phone.
     pub(super) end_to_end: Vec<f64>,
@@ -35,8 +39,12 @@ impl Stages {
     pub(super) fn add(&mut self, said: &[Utterance], record: &CallRecord, notes: &[Note]) {
         let greeting = first_audio(record, record.began);
         self.greeted.extend(greeting.map(|at| millis(record.began, at)));
-        for (utterance, spoken) in said.iter().zip(&record.spoken) {
+        for (number, (utterance, spoken)) in said.iter().zip(&record.spoken).enumerate() {
+            let before = self.end_to_end.len();
             self.add_turn(record, notes, *spoken);
+            for slow in self.end_to_end[before..].iter().filter(|took| **took > TOLD) {
+                eprintln!("call {}: answer {number} took {slow:.0} ms", record.call);
+            }
             if utterance.into_answer.is_some() {
                 self.add_barge_in(record, notes, *spoken);
             }
@@ -63,7 +71,7 @@ impl Stages {
             first(begun, |what| matches!(what, What::ModelAsked { after_tool: true, .. }))
         });
         self.tools.extend(begun.zip(again).map(|(begun, again)| millis(begun, again)));
-        let words = again.map_or(begun, |again| first(again, is_token));
+        let words = again.and_then(|again| first(again, is_token));
         self.to_voice.extend(words.map(|words| millis(words, answer)));
     }
 
