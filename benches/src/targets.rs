@@ -29,7 +29,8 @@ struct Args {
     /// Customers in the database.
     #[arg(long, default_value_t = 100_000)]
     customers: u32,
-    /// The machine has other work as well: times that are missed are told, and do not fail the run.
+    /// The machine has other work as well: what is missed is told, and fails the run only where
+    /// there is no figure.
     #[arg(long)]
     busy: bool,
     /// A Redis server on which sessions and what was looked up are kept; needs the feature `redis`.
