@@ -62,7 +62,7 @@ pub async fn run() -> Result<(), Box<dyn Error>> {
     }
     fs::create_dir_all(&args.out)?;
     let database = Database::filled(args.postgres.as_deref(), args.customers).await?;
-    let measured = measure(&args, &database).await;
+    let measured = measure(&args, &database).await.map_err(|error| error.to_string());
     database.remove().await?;
     let rows = measured?;
     println!("{}{}", row::heading(), rows.iter().map(Row::line).collect::<String>());
