@@ -31,6 +31,7 @@ mod info;
 mod keypad;
 mod leg;
 mod line;
+mod lists;
 #[cfg(test)]
 mod lossy;
 mod negotiation;

@@ -127,6 +127,12 @@ impl Sender {
             self.outward = Outward::new(types.audio.1, self.format)?;
         }
         self.types = types;
+        if types.keys.is_none() {
+            // None of them can be pressed any more, and nothing waits for them.
+            self.keys.clear();
+            self.key = None;
+            self.rest = Duration::ZERO;
+        }
         Ok(())
     }
 

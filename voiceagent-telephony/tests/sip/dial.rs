@@ -192,6 +192,57 @@ async fn what_was_described_before_the_answer_counts_where_the_answer_does_not_s
 }
 
 #[tokio::test]
+async fn reliable_rings_are_offered_only_to_a_side_that_requires_them() {
+    let offers = |invite: &Request| {
+        let mut options = invite.headers("Supported").flat_map(|value| value.split(','));
+        options.any(|option| option.trim() == "100rel")
+    };
+    let mut phone = Phone::start().await;
+    let trunk = |trunk: SipTrunk| trunk.with_login("agent", Secret::new("secret"));
+    let (caller, _server) = caller(&phone, trunk).await;
+    let opening = open(dial(&caller));
+    let challenge = "Proxy-Authenticate: Digest realm=\"t\", nonce=\"n1\"\r\n";
+    // The proof counts anew for the request that offers what is required.
+    let mut numbers = vec![];
+    for (status, headers, is_offered) in [
+        ("407 Proxy Authentication Required", challenge, false),
+        ("421 Extension Required", "Require: 100rel\r\n", false),
+        ("407 Proxy Authentication Required", challenge, true),
+    ] {
+        let invite = phone.request("INVITE").await;
+        assert_eq!(offers(&invite), is_offered, "{}", invite.text);
+        phone.answer(&invite, status, headers, "").await;
+        phone.request("ACK").await;
+        numbers.push(invite.number());
+    }
+    assert!(numbers.is_sorted_by(|one, next| one < next), "{numbers:?}");
+    let invite = phone.request("INVITE").await;
+    assert!(offers(&invite) && invite.proof("nonce") == "n1", "{}", invite.text);
+    let reliable = "Require: 100rel\r\nRSeq: 7\r\n";
+    phone.answer(&invite, "180 Ringing", reliable, "").await;
+    let prack = phone.request("PRACK").await;
+    phone.answer(&prack, "200 OK", "", "").await;
+    phone.answer(&invite, "200 OK", "", &phone.description()).await;
+    phone.request("ACK").await;
+    drop(timeout(SOON, opening).await.unwrap().unwrap().unwrap());
+    phone.request("BYE").await;
+}
+
+#[tokio::test]
+async fn whoever_requires_what_was_offered_already_is_not_asked_again() {
+    let mut phone = Phone::start().await;
+    let (caller, _server) = caller(&phone, |trunk| trunk).await;
+    let opening = open(dial(&caller));
+    for _ in 0..2 {
+        let invite = phone.request("INVITE").await;
+        phone.answer(&invite, "421 Extension Required", "Require: 100rel\r\n", "").await;
+        phone.request("ACK").await;
+    }
+    let refused = timeout(SOON, opening).await.unwrap().unwrap().unwrap_err();
+    assert_eq!(SipRefusal::of(&refused), Some(SipRefusal::Other(421)));
+}
+
+#[tokio::test]
 async fn a_trunk_with_protected_media_is_offered_nothing_else() {
     let mut phone = Phone::start().await;
     let (caller, _server) = caller(&phone, |trunk| trunk.with_srtp(true)).await;

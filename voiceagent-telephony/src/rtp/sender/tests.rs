@@ -199,3 +199,19 @@ fn a_stream_begins_anywhere_below_the_middle_of_its_numbers() {
     // By chance a bit stays away from all of them once in 2^193 runs.
     assert_eq!(all, (u32::MAX, u16::MAX >> 1, u32::MAX));
 }
+
+#[test]
+fn a_key_that_the_other_side_takes_no_more_is_dropped_and_holds_nothing_up() {
+    let mut sender = sender();
+    for key in ['1', '2', '3'] {
+        assert!(sender.press(DtmfKey::new(key).unwrap()));
+    }
+    run(&mut sender, 20);
+    assert!(!sender.takes_key() && !sender.is_idle(CallTime::from_millis(40)));
+    sender.set_types(PayloadTypes { keys: None, ..TYPES }).unwrap();
+    assert!(sender.takes_key() && sender.is_idle(CallTime::from_millis(40)));
+    // Nor do they come up again where keys are taken once more.
+    sender.set_types(TYPES).unwrap();
+    let sent = run(&mut sender, 1_000);
+    assert!(packets(&sent).iter().all(|packet| packet.payload_type == 0));
+}
