@@ -1,6 +1,9 @@
 //! The Live API's messages as events. Pure: no clock, no socket.
 
-use std::sync::Arc;
+use std::{
+    hash::{BuildHasher, Hasher, RandomState},
+    sync::Arc,
+};
 
 use voiceagent_core::{
     Result, ToolCallId,
@@ -38,8 +41,10 @@ pub(super) struct LiveApi {
     calls: Vec<Pending>,
     /// Calls that came when the round of calls was over, for the next one.
     late: Vec<Made>,
-    /// Calls so far that the vendor has not named.
+    /// Calls so far that the vendor has not named, and what tells their names from those of another
+    /// conversation in the same call.
     unnamed: u64,
+    mark: u64,
     /// By which the conversation is gone on with on another connection.
     handle: Option<String>,
     /// The vendor will close this connection soon.
@@ -75,6 +80,7 @@ impl LiveApi {
             calls: Vec::new(),
             late: Vec::new(),
             unnamed: 0,
+            mark: RandomState::new().build_hasher().finish(),
             handle: None,
             dismissed: false,
             config,
@@ -209,7 +215,7 @@ impl LiveApi {
             let own = id.map_or_else(
                 || {
                     self.unnamed += 1;
-                    ToolCallId::new(format!("unnamed{}", self.unnamed))
+                    ToolCallId::new(format!("unnamed-{:x}-{}", self.mark, self.unnamed))
                 },
                 ToolCallId::new,
             );

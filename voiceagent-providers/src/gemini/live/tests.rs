@@ -276,6 +276,17 @@ fn a_call_that_the_vendor_has_not_named_is_made_and_answered_without_a_name() {
     assert!(responses[0].get("id").is_none() && responses[0]["name"] == "book_appointment");
 }
 
+#[test]
+fn calls_without_a_name_are_not_taken_for_those_of_a_conversation_before() {
+    let names = || {
+        let unnamed = cassette!("tool_call").replace("\"fc1\"", "null");
+        let told = Talk::new(vendors()).hear(&unnamed);
+        let [RealtimeEvent::ToolCall { call, .. }, _] = &told[..] else { panic!("{told:?}") };
+        call.id.clone()
+    };
+    assert_ne!(names(), names());
+}
+
 fn result(id: &str) -> RealtimeInput {
     RealtimeInput::ToolResult { id: id.into(), output: r#"{"output":{"ok":true}}"#.into() }
 }
