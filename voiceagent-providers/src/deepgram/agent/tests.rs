@@ -10,7 +10,7 @@ use voiceagent_core::{
 
 use super::{codec::AgentCodec, *};
 use crate::wire::{
-    realtime::{Out, RealtimeCodec, fixture},
+    realtime::{Out, RealtimeCodec, STILL_RUNS, fixture},
     secrets::Secrets,
 };
 
@@ -333,11 +333,14 @@ fn a_lost_conversation_is_told_and_its_open_calls_are_answered_in_words() {
     ];
     let options = options().with_history(history);
     let sent = json(&settings::settings(&config(), &options).unwrap());
-    let call = json!({ "id": "1", "name": "look", "client_side": true, "arguments": "{}",
-        "response": "true" });
+    let call = |id: &str, response: &str| {
+        json!({ "id": id, "name": "look", "client_side": true, "arguments": "{}",
+            "response": response })
+    };
     let told = json!([
         { "type": "History", "role": "user", "content": "Are you open?" },
-        { "type": "History", "function_calls": [call] },
+        { "type": "History", "function_calls": [call("1", "true")] },
+        { "type": "History", "function_calls": [call("2", STILL_RUNS)] },
         { "type": "History", "role": "assistant", "content": "We are" },
     ]);
     assert_eq!(sent["agent"]["context"]["messages"], told);

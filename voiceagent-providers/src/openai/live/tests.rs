@@ -13,7 +13,7 @@ use voiceagent_core::{
 
 use super::{codec::LiveApi, *};
 use crate::wire::{
-    realtime::{Out, RealtimeCodec, fixture},
+    realtime::{Out, RealtimeCodec, STILL_RUNS, fixture},
     secrets::Secrets,
 };
 
@@ -167,14 +167,17 @@ fn the_last_of_what_was_said_before_is_told_as_text() {
         Message::ToolCall(call),
         Message::ToolResult { id: "1".into(), output: "true".into() },
         Message::Assistant { text: "We are".into(), interrupted: true },
+        Message::ToolCall(ToolCall { id: "2".into(), name: "book".into(), arguments: "{}".into() }),
     ]);
     let sent = json(&start::start(&config(), &options().with_history(history)).unwrap());
     let input = |role, kind, text| json!({ "type": "message", "role": role, "content": [{ "type": kind, "text": text }] });
+    let running = format!("The function book was called with {{}}. It has returned: {STILL_RUNS}");
     let expected = json!([
         input("user", "input_text", "Are you open?"),
         input("developer", "input_text", "The function look was called with {}."),
         input("developer", "input_text", "It has returned: true"),
         input("assistant", "output_text", "We are"),
+        input("developer", "input_text", &running),
     ]);
     assert_eq!(sent["session"]["input"], expected);
 }
