@@ -44,7 +44,7 @@ pub(super) struct LiveApi {
     /// Calls so far that the vendor has not named, and what tells their names from those of another
     /// conversation in the same call.
     unnamed: u64,
-    mark: u64,
+    pub(super) mark: u64,
     lost: LostCalls,
     /// Results of lost calls that the vendor has not been told.
     news: Vec<String>,
