@@ -163,7 +163,7 @@ impl Driver {
             self.perform(command);
         }
         if let Some(model) = &self.legs.model {
-            model.remember(self.session.messages());
+            model.remember(self.session.messages_for_successor());
         }
     }
 

@@ -95,7 +95,10 @@ pub struct RealtimeOptions {
     pub tools: Arc<[ToolSpec]>,
     /// The format of the audio in both directions.
     pub format: AudioFormat,
-    /// What was said and heard before: the model goes on where a lost connection left it.
+    /// What was said and heard before: the model goes on where a lost connection left it. A call
+    /// without a result still runs, and is not to be made again: its result comes as a
+    /// [`RealtimeInput::ToolResult`], which the model is told in words where the vendor takes no
+    /// result of a call that another conversation has made.
     pub history: Arc<[Message]>,
 }
 

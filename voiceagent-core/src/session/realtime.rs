@@ -14,9 +14,14 @@ use serde_json::json;
 use super::{
     Command, Event, Input, Leg, Session, Timer,
     generation::{Generation, Leave, Stage},
+    history::{Entry, Exchange},
     retry::{MODEL_BREATHER, is_hopeless, is_overload},
 };
-use crate::{ErrorKind, GenerationId, ToolCallId, llm::ToolCall, realtime::Prompt};
+use crate::{
+    ErrorKind, GenerationId, ToolCallId,
+    llm::{Message, ToolCall},
+    realtime::Prompt,
+};
 
 use duplex::Waiting;
 use spoken_turns::SpokenTurns;
@@ -307,6 +312,29 @@ impl Session {
         for (id, output) in news {
             self.tell_result(&id, &output);
         }
+    }
+
+    /// The conversation for a model that takes it over from one that was lost. A call without a
+    /// result is one that will be told its result: it has been made and is not made again, though
+    /// the answer that it belongs to goes on.
+    pub(crate) fn messages_for_successor(&mut self) -> Arc<[Message]> {
+        let mut calls = Vec::new();
+        if let Some(live) = &self.live {
+            let held = live.rounds.held_calls.iter();
+            calls.extend(live.exchanges().cloned());
+            calls.extend(held.map(|call| Exchange::new(live.id, call.clone())));
+        }
+        let all = self.history.exchanges().chain(&calls);
+        let open = all.filter(|one| !one.is_settled()).map(|one| one.call.id.clone());
+        let open: BTreeSet<_> = open.collect();
+        let is_live = !calls.is_empty();
+        let entries = is_live.then_some(Entry::Tools(calls));
+        let messages = self.history.messages_with(None, entries.as_slice());
+        if open.is_empty() {
+            return messages;
+        }
+        let is_told = |message: &&Message| !matches!(message, Message::ToolResult { id, .. } if open.contains(id));
+        messages.iter().filter(is_told).cloned().collect()
     }
 
     /// Tells the model what a tool returned, once.

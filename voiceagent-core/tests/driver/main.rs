@@ -14,6 +14,7 @@ mod figures;
 mod health;
 mod in_band_keys;
 mod line_faults;
+mod lost_calls;
 mod prompts;
 mod rate_limits;
 mod realtime;

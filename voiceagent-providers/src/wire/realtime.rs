@@ -9,7 +9,7 @@ mod own_names;
 
 pub(crate) use codec::{Out, RealtimeCodec};
 pub(crate) use conversation::{Conversation, Settings};
-pub(crate) use lost_calls::{LostCalls, result};
+pub(crate) use lost_calls::{LostCalls, STILL_RUNS, result};
 pub(crate) use own_names::OwnNames;
 
 /// What stands before a text that a model is to say as it is.

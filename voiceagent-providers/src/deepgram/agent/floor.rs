@@ -35,6 +35,8 @@ struct Asked {
     /// Word for word what the agent is to say; else what it is told in the place of the user.
     is_said: bool,
     text: String,
+    /// The vendor has repeated it, and was about to answer.
+    taken_up: bool,
     /// A turn of the user came first.
     overtaken: bool,
     cancelled: bool,
@@ -78,8 +80,8 @@ impl Floor {
             json::write(&Say::InjectUserMessage { content: &text })
         };
         out.messages.push(message);
-        let (overtaken, cancelled) = (false, false);
-        self.asked = Some(Asked { generation, is_said, text, overtaken, cancelled });
+        let (taken_up, overtaken, cancelled) = (false, false, false);
+        self.asked = Some(Asked { generation, is_said, text, taken_up, overtaken, cancelled });
     }
 
     /// The vendor has understood the user, or repeats what it was told in the user's place. Returns
@@ -90,6 +92,7 @@ impl Floor {
             return true;
         };
         let is_echo = !asked.is_said && asked.text.trim() == text.trim();
+        asked.taken_up |= is_echo;
         asked.overtaken = !is_echo;
         !is_echo
     }
@@ -152,13 +155,15 @@ impl Floor {
         if let Some(answer) = self.current.take().filter(|answer| !answer.cancelled) {
             out.events.push(RealtimeEvent::Interrupted { generation: answer.generation });
         }
-        // What waits at the vendor to be said is dropped with the rest.
+        // What waits at the vendor to be said is dropped with the rest, as is the answer to what it
+        // was told in the place of the user.
         self.refuse(out);
     }
 
     /// The vendor does not say what it was asked to, because the user speaks.
     pub(super) fn refuse(&mut self, out: &mut Out) {
-        let Some(asked) = self.asked.take_if(|asked| asked.is_said) else { return };
+        let is_over = |asked: &mut Asked| asked.is_said || asked.taken_up;
+        let Some(asked) = self.asked.take_if(is_over) else { return };
         if let Some(generation) = asked.generation.filter(|_| !asked.cancelled) {
             let kind = ErrorKind::Overloaded;
             out.events.push(RealtimeEvent::Failed { generation, kind });

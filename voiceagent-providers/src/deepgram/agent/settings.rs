@@ -10,7 +10,10 @@ use super::{
         Provided, Settings, Speak, Think, Thinker,
     },
 };
-use crate::wire::{json, realtime::result};
+use crate::wire::{
+    json,
+    realtime::{STILL_RUNS, result},
+};
 
 /// The message that says how a conversation is to be.
 pub(super) fn settings(config: &DeepgramAgentConfig, options: &RealtimeOptions) -> Result<String> {
@@ -69,7 +72,7 @@ fn endpoint(endpoint: &ThinkEndpoint) -> Endpoint<'_> {
     Endpoint { url: &endpoint.url, headers }
 }
 
-/// What was said and done before. A call is told with its result, or not at all.
+/// What was said and done before. The vendor takes no call without a result.
 fn history(messages: &[Message]) -> Vec<History<'_>> {
     let past = messages.iter().filter_map(|message| match message {
         Message::Assistant { text, .. } => words("assistant", text),
@@ -81,7 +84,7 @@ fn history(messages: &[Message]) -> Vec<History<'_>> {
                 name: &call.name,
                 client_side: true,
                 arguments: &call.arguments,
-                response: result(messages, &call.id)?,
+                response: result(messages, &call.id).unwrap_or(STILL_RUNS),
             }],
         }),
         Message::ToolResult { .. } | _ => None,

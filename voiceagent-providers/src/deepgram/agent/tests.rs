@@ -10,7 +10,7 @@ use voiceagent_core::{
 
 use super::{codec::AgentCodec, *};
 use crate::wire::{
-    realtime::{Out, RealtimeCodec, fixture},
+    realtime::{Out, RealtimeCodec, STILL_RUNS, fixture},
     secrets::Secrets,
 };
 
@@ -248,6 +248,32 @@ fn an_order_that_the_user_overtakes_has_failed() {
 }
 
 #[test]
+fn a_greeting_that_the_user_talks_over_has_failed_and_nothing_more_is_owed() {
+    let mut talk = Talk::new();
+    talk.ask(ONE, Prompt::Follow("Greet the caller.".into()));
+    talk.hear(&said("user", "Greet the caller."));
+    let failed = RealtimeEvent::Failed { generation: ONE, kind: ErrorKind::Overloaded };
+    assert_eq!(talk.hear(cassette!("user_started_speaking")), [failed]);
+    assert!(!talk.codec.owes(), "the user speaks");
+    assert_eq!(talk.hear(&said("user", "Are you open?")), [words("Are you open?")]);
+    assert!(talk.codec.owes());
+    assert_eq!(talk.hear(&said("assistant", "Until six.")), [text(own(0), "Until six.")]);
+    assert_eq!(talk.hear(cassette!("agent_audio_done")), [finished(own(0))]);
+    assert!(!talk.codec.owes() && talk.codec.is_idle());
+    let next = talk.ask(GenerationId::new(2), Prompt::Say("Good bye.".into()));
+    assert_eq!(next[0]["type"], "InjectAgentMessage");
+}
+
+#[test]
+fn an_order_that_the_vendor_has_not_taken_up_outlasts_an_interruption() {
+    let mut talk = Talk::new();
+    talk.ask(ONE, Prompt::Follow("Greet the caller.".into()));
+    assert!(talk.hear(cassette!("user_started_speaking")).is_empty(), "it is on its way");
+    talk.hear(&said("user", "Greet the caller."));
+    assert_eq!(talk.hear(&said("assistant", "Hello!")), [text(ONE, "Hello!")]);
+}
+
+#[test]
 fn nothing_more_is_told_of_what_was_cancelled() {
     let mut talk = Talk::new();
     talk.hear(&said("assistant", "We are open."));
@@ -307,11 +333,14 @@ fn a_lost_conversation_is_told_and_its_open_calls_are_answered_in_words() {
     ];
     let options = options().with_history(history);
     let sent = json(&settings::settings(&config(), &options).unwrap());
-    let call = json!({ "id": "1", "name": "look", "client_side": true, "arguments": "{}",
-        "response": "true" });
+    let call = |id: &str, response: &str| {
+        json!({ "id": id, "name": "look", "client_side": true, "arguments": "{}",
+            "response": response })
+    };
     let told = json!([
         { "type": "History", "role": "user", "content": "Are you open?" },
-        { "type": "History", "function_calls": [call] },
+        { "type": "History", "function_calls": [call("1", "true")] },
+        { "type": "History", "function_calls": [call("2", STILL_RUNS)] },
         { "type": "History", "role": "assistant", "content": "We are" },
     ]);
     assert_eq!(sent["agent"]["context"]["messages"], told);

@@ -1,6 +1,9 @@
 //! The Live API's messages as events. Pure: no clock, no socket.
 
-use std::sync::Arc;
+use std::{
+    hash::{BuildHasher, Hasher, RandomState},
+    sync::Arc,
+};
 
 use voiceagent_core::{
     Result, ToolCallId,
@@ -19,7 +22,7 @@ use super::{
 };
 use crate::wire::{
     json,
-    realtime::{Out, RealtimeCodec, WORD_FOR_WORD},
+    realtime::{LostCalls, Out, RealtimeCodec, WORD_FOR_WORD},
     secrets::Secrets,
     voice::samples::Samples,
 };
@@ -38,8 +41,13 @@ pub(super) struct LiveApi {
     calls: Vec<Pending>,
     /// Calls that came when the round of calls was over, for the next one.
     late: Vec<Made>,
-    /// Calls so far that the vendor has not named.
+    /// Calls so far that the vendor has not named, and what tells their names from those of another
+    /// conversation in the same call.
     unnamed: u64,
+    pub(super) mark: u64,
+    lost: LostCalls,
+    /// Results of lost calls that the vendor has not been told.
+    news: Vec<String>,
     /// By which the conversation is gone on with on another connection.
     handle: Option<String>,
     /// The vendor will close this connection soon.
@@ -75,6 +83,9 @@ impl LiveApi {
             calls: Vec::new(),
             late: Vec::new(),
             unnamed: 0,
+            lost: LostCalls::of(&options.history),
+            news: Vec::new(),
+            mark: RandomState::new().build_hasher().finish(),
             handle: None,
             dismissed: false,
             config,
@@ -83,6 +94,7 @@ impl LiveApi {
     }
 
     fn on_result(&mut self, id: &ToolCallId, output: Arc<str>, out: &mut Out) {
+        self.news.extend(self.lost.tell(id, &output));
         let call = self.calls.iter_mut().find(|call| call.id == *id && call.output.is_none());
         let Some(call) = call else { return };
         call.output = Some(output);
@@ -114,7 +126,7 @@ impl LiveApi {
 
     /// Lets the vendor say what is to be said next, if it is free to.
     fn advance(&mut self, out: &mut Out) {
-        let Some(prompt) = self.mouth.advance() else { return };
+        let Some(prompt) = self.mouth.advance() else { return self.tell_news(out) };
         self.samples.restart();
         if !self.late.is_empty() {
             let late = std::mem::take(&mut self.late);
@@ -127,16 +139,33 @@ impl LiveApi {
             }
             Prompt::Answer | _ => {
                 let has_results = self.respond(out);
-                if self.ear.is_committed() {
+                let news = std::mem::take(&mut self.news);
+                if !news.is_empty() {
+                    news.join("\n")
+                } else if self.ear.is_committed() {
                     return self.ear.close(out);
                 } else if has_results {
                     return;
+                } else {
+                    "(Please go on.)".to_owned()
                 }
-                "(Please go on.)".to_owned()
             }
         };
+        self.write(&text, out);
+    }
+
+    /// Tells what lost calls have returned, to a vendor that takes turns by itself and so goes on.
+    fn tell_news(&mut self, out: &mut Out) {
+        if self.own && self.mouth.is_closed() && !self.news.is_empty() {
+            let news = std::mem::take(&mut self.news);
+            self.write(&news.join("\n"), out);
+        }
+    }
+
+    /// Tells the vendor something in the place of the user, behind what that one has said.
+    fn write(&mut self, text: &str, out: &mut Out) {
         self.ear.open(out);
-        let realtime_input = Part { text: &text };
+        let realtime_input = Part { text };
         out.messages.push(json::write(&TextInput { realtime_input }));
         self.ear.close(out);
     }
@@ -209,7 +238,7 @@ impl LiveApi {
             let own = id.map_or_else(
                 || {
                     self.unnamed += 1;
-                    ToolCallId::new(format!("unnamed{}", self.unnamed))
+                    ToolCallId::new(format!("unnamed-{:x}-{}", self.mark, self.unnamed))
                 },
                 ToolCallId::new,
             );

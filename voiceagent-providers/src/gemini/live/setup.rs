@@ -13,7 +13,10 @@ use super::{
         RealtimeInputConfig, Resumption, Setup, SetupMessage, Speech, Thinking, Voice,
     },
 };
-use crate::wire::json;
+use crate::wire::{
+    json,
+    realtime::{STILL_RUNS, result},
+};
 
 /// The message with which a connection begins, or goes on with the conversation of a `handle`.
 pub(super) fn setup(
@@ -79,8 +82,11 @@ fn append_history(instructions: &mut String, history: &[Message]) {
     for message in history {
         let told = match message {
             Message::Assistant { text, .. } => write!(instructions, "\nYou: {text}"),
-            Message::ToolCall(ToolCall { name, arguments, .. }) => {
-                write!(instructions, "\n(You called {name} with {arguments}.)")
+            Message::ToolCall(ToolCall { id, name, arguments }) => {
+                let open = result(history, id).is_none();
+                let note = open.then(|| format!("\n(It returned {STILL_RUNS}.)"));
+                let note = note.unwrap_or_default();
+                write!(instructions, "\n(You called {name} with {arguments}.){note}")
             }
             Message::ToolResult { output, .. } => write!(instructions, "\n(It returned {output}.)"),
             Message::User { text } => write!(instructions, "\nCaller: {text}"),

@@ -143,6 +143,50 @@ fn a_lost_conversation_is_told_and_a_resumed_one_is_not() {
 }
 
 #[test]
+fn a_function_that_outlives_its_conversation_is_answered_in_words() {
+    let call = |id: &str| {
+        let id = ToolCallId::new(id);
+        Message::ToolCall(ToolCall { id, name: "look".into(), arguments: "{}".into() })
+    };
+    let lost = |config| {
+        let history = [Message::User { text: "Book me.".into() }, call("1"), call("2")];
+        let mut talk = Talk(LiveApi::new(config, options().with_history(history)).unwrap());
+        let setup = talk.begin()["setup"]["systemInstruction"].to_string();
+        assert_eq!(setup.matches("do not call it again").count(), 2, "{setup}");
+        talk
+    };
+    let told = |id: &str| {
+        let text = |it: &Value| it["realtimeInput"]["text"].as_str().unwrap().to_owned();
+        let RealtimeInput::ToolResult { output, .. } = result(id) else { unreachable!() };
+        move |sent: &Value| {
+            assert_eq!(text(sent), format!("(The function look has returned: {output})"))
+        }
+    };
+    // A vendor that takes turns by itself goes on with each, when it has said what it says.
+    let mut talk = lost(vendors());
+    told("1")(&talk.give(result("1")).0[0]);
+    talk.hear(cassette!("audio"));
+    assert!(talk.give(result("2")).0.is_empty(), "it speaks");
+    talk.hear(cassette!("generation_complete"));
+    let (sent, _) = talk.hear_all(cassette!("turn_complete_with_usage"));
+    told("2")(&sent[0]);
+    assert!(talk.give(result("2")).0.is_empty(), "once");
+    // Any other answers when it is asked to, with what the user has said meanwhile.
+    let mut talk = lost(config());
+    assert!(talk.give(result("1")).0.is_empty());
+    let sent = talk.ask(ONE, Prompt::Answer);
+    assert_eq!(keys(&sent), ["activityStart", "text", "activityEnd"]);
+    told("1")(&sent[1]);
+    let mut talk = lost(config());
+    talk.listen();
+    talk.give(RealtimeInput::Commit { turn: TurnId::new(2) });
+    talk.give(result("2"));
+    let sent = talk.ask(ONE, Prompt::Answer);
+    assert_eq!(keys(&sent), ["text", "activityEnd"]);
+    told("2")(&sent[0]);
+}
+
+#[test]
 fn a_turn_of_the_sessions_begins_with_its_audio_and_ends_when_an_answer_is_asked_for() {
     let mut talk = Talk::new(config());
     let sent = talk.listen();
@@ -276,6 +320,17 @@ fn a_call_that_the_vendor_has_not_named_is_made_and_answered_without_a_name() {
     assert!(responses[0].get("id").is_none() && responses[0]["name"] == "book_appointment");
 }
 
+#[test]
+fn calls_without_a_name_are_not_taken_for_those_of_a_conversation_before() {
+    let names = || {
+        let unnamed = cassette!("tool_call").replace("\"fc1\"", "null");
+        let told = Talk::new(vendors()).hear(&unnamed);
+        let [RealtimeEvent::ToolCall { call, .. }, _] = &told[..] else { panic!("{told:?}") };
+        call.id.clone()
+    };
+    assert_ne!(names(), names());
+}
+
 fn result(id: &str) -> RealtimeInput {
     RealtimeInput::ToolResult { id: id.into(), output: r#"{"output":{"ok":true}}"#.into() }
 }
@@ -383,7 +438,11 @@ fn a_field_that_is_null_costs_no_more_than_one_that_is_missing() {
         cassette!("go_away"),
     ];
     for config in [config(), vendors()] {
-        let codec = || LiveApi::new(config.clone(), options()).unwrap();
+        let codec = || {
+            let mut codec = LiveApi::new(config.clone(), options()).unwrap();
+            codec.mark = 0;
+            codec
+        };
         assert_eq!(Vec::from_iter(fixture::needed(codec, &messages)), ["data", "name"]);
     }
 }

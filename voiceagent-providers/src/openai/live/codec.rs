@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use serde_json::value::RawValue;
 use voiceagent_core::{
     Error, ErrorKind, Result, ToolCallId,
     llm::{ToolCall, Usage},
@@ -81,13 +82,33 @@ impl LiveApi {
                 self.collected.extend(call(json::read(item, PROVIDER)?));
             }
             "response.completed" | "response.failed" | "response.incomplete" => {
-                self.on_complete(out);
                 let response = event.response.map_or("{}", |response| response.get());
-                self.on_usage(&json::read(response, PROVIDER)?, out);
+                let response = json::read(response, PROVIDER)?;
+                self.drop_unfinished(&event.kind, &response);
+                self.on_complete(out);
+                self.on_usage(&response, out);
             }
             _ => {}
         }
         Ok(())
+    }
+
+    /// Leaves out the calls of an answer that failed, and those that may have been cut off with it.
+    fn drop_unfinished(&mut self, kind: &str, response: &Response<'_>) {
+        let why = match kind {
+            "response.failed" => {
+                self.collected.clear();
+                let error = response.error.map_or("null", RawValue::get);
+                Fault::parse(&format!("{{\"error\":{error}}}")).codes()
+            }
+            "response.incomplete" => {
+                // An empty text may be all that was written of the arguments.
+                self.collected.retain(|call| !call.arguments.is_empty());
+                "it was cut off".to_owned()
+            }
+            _ => return,
+        };
+        tracing::warn!(provider = PROVIDER, why, "the backend's answer failed");
     }
 
     /// An answer of the backend is complete: what it calls is known.
@@ -104,7 +125,10 @@ impl LiveApi {
             }
             return;
         };
-        for call in calls {
+        for mut call in calls {
+            if call.arguments.is_empty() {
+                call.arguments = "{}".into();
+            }
             self.calls.insert(call.id.clone());
             out.events.push(RealtimeEvent::ToolCall { generation, call });
         }
@@ -151,10 +175,14 @@ fn closed(event: &Event<'_>) -> Error {
     Error::new(kind, "read", message).with_provider(PROVIDER)
 }
 
-/// The call that a part of an answer is, unless it was cut off.
+/// The call that a part of an answer is, unless it was cut off. One that takes no arguments may have
+/// an empty text of them.
 fn call(item: OutputItem<'_>) -> Option<ToolCall> {
-    let arguments = item.arguments.filter(|it| !it.is_empty()).unwrap_or_else(|| "{}".to_owned());
-    (item.kind == "function_call" && json::is_object(&arguments)).then_some(())?;
+    let arguments = item.arguments.unwrap_or_default();
+    let arguments = arguments.trim();
+    let is_whole = item.status.is_none_or(|status| status != "incomplete")
+        && (arguments.is_empty() || json::is_object(arguments));
+    (item.kind == "function_call" && is_whole).then_some(())?;
     Some(ToolCall {
         id: ToolCallId::new(item.call_id?),
         name: item.name?.into(),

@@ -13,7 +13,11 @@ use super::{
     config::OpenAiLiveConfig,
     messages::{Audio, Backend, Content, Delegation, Format, Output, Past, Say, Session},
 };
-use crate::wire::{format::unsupported, json};
+use crate::wire::{
+    format::unsupported,
+    json,
+    realtime::{STILL_RUNS, result},
+};
 
 /// What the vendor takes of what was said before: so many messages, and 8,192 tokens, of which few
 /// have less than three bytes.
@@ -65,7 +69,7 @@ fn wire_format(format: AudioFormat) -> Result<Format> {
 /// The last of what was said and done before. The vendor takes nothing but texts.
 fn history(messages: &[Message]) -> Vec<Past<'_>> {
     let mut left = BYTES;
-    let told = messages.iter().rev().filter_map(past).take(MESSAGES);
+    let told = messages.iter().rev().filter_map(|message| past(messages, message)).take(MESSAGES);
     let fits = |(_, length): &(Past<'_>, usize)| {
         let fits = *length <= left;
         left = left.saturating_sub(*length);
@@ -76,13 +80,15 @@ fn history(messages: &[Message]) -> Vec<Past<'_>> {
     told
 }
 
-/// A message, and how long it is.
-fn past(message: &Message) -> Option<(Past<'_>, usize)> {
+/// One of the messages, and how long it is.
+fn past<'a>(messages: &[Message], message: &'a Message) -> Option<(Past<'a>, usize)> {
     let (role, text): (_, Cow<'_, str>) = match message {
         Message::Assistant { text, .. } => ("assistant", text.as_ref().into()),
         Message::Summary { text } => ("developer", text.as_ref().into()),
-        Message::ToolCall(ToolCall { name, arguments, .. }) => {
-            ("developer", format!("The function {name} was called with {arguments}.").into())
+        Message::ToolCall(ToolCall { id, name, arguments }) => {
+            let called = format!("The function {name} was called with {arguments}.");
+            let note = format!("{called} It has returned: {STILL_RUNS}");
+            ("developer", if result(messages, id).is_none() { note } else { called }.into())
         }
         Message::ToolResult { output, .. } => {
             ("developer", format!("It has returned: {output}").into())

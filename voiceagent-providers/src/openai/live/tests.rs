@@ -13,7 +13,7 @@ use voiceagent_core::{
 
 use super::{codec::LiveApi, *};
 use crate::wire::{
-    realtime::{Out, RealtimeCodec, fixture},
+    realtime::{Out, RealtimeCodec, STILL_RUNS, fixture},
     secrets::Secrets,
 };
 
@@ -167,14 +167,17 @@ fn the_last_of_what_was_said_before_is_told_as_text() {
         Message::ToolCall(call),
         Message::ToolResult { id: "1".into(), output: "true".into() },
         Message::Assistant { text: "We are".into(), interrupted: true },
+        Message::ToolCall(ToolCall { id: "2".into(), name: "book".into(), arguments: "{}".into() }),
     ]);
     let sent = json(&start::start(&config(), &options().with_history(history)).unwrap());
     let input = |role, kind, text| json!({ "type": "message", "role": role, "content": [{ "type": kind, "text": text }] });
+    let running = format!("The function book was called with {{}}. It has returned: {STILL_RUNS}");
     let expected = json!([
         input("user", "input_text", "Are you open?"),
         input("developer", "input_text", "The function look was called with {}."),
         input("developer", "input_text", "It has returned: true"),
         input("assistant", "output_text", "We are"),
+        input("developer", "input_text", &running),
     ]);
     assert_eq!(sent["session"]["input"], expected);
 }
@@ -296,6 +299,45 @@ fn the_backend_goes_on_with_the_results_of_all_its_calls() {
     assert!(talk.give(result("c2")).is_empty() && talk.give(result("c9")).is_empty());
     let go_on = json!({ "type": "response.create" });
     assert_eq!(talk.give(result("c1")), [output("c1"), go_on]);
+}
+
+#[test]
+fn rd7_a_call_that_is_cut_off_or_whose_answer_failed_is_not_made() {
+    let over = |status: &str, details: Value| {
+        let mut end = completed();
+        end["type"] = format!("response.{status}").into();
+        end["response"].as_object_mut().unwrap().extend(details.as_object().unwrap().clone());
+        end
+    };
+    let limit = json!({ "incomplete_details": { "reason": "max_output_tokens" } });
+    let fault = json!({ "error": { "code": "rate_limit_exceeded", "message": "A sentence." } });
+    let mut cut = function_call("c1");
+    cut["item"]["status"] = "incomplete".into();
+    let mut empty = function_call("c1");
+    empty["item"]["arguments"] = "".into();
+    for (item, end) in [
+        (&cut, completed()),
+        (&cut, over("incomplete", limit.clone())),
+        (&empty, over("incomplete", limit.clone())),
+        (&function_call("c1"), over("failed", fault)),
+    ] {
+        let mut talk = Talk::new();
+        talk.sound(LOUD, 100);
+        talk.backend(item);
+        let told = talk.backend(&end);
+        assert!(matches!(told[..], [RealtimeEvent::Usage { .. }]), "{item} {end}: {told:?}");
+        assert!(talk.give(result("c1")).is_empty(), "nobody waits for it");
+    }
+    let mut talk = Talk::new();
+    talk.backend(&function_call("c1"));
+    assert_eq!(talk.backend(&over("incomplete", limit))[0], called(own(0), "c1"), "it is whole");
+    let mut talk = Talk::new();
+    talk.backend(&empty);
+    let told = talk.backend(&completed());
+    assert!(
+        matches!(&told[0], RealtimeEvent::ToolCall { call, .. } if &*call.arguments == "{}"),
+        "it takes no arguments: {told:?}"
+    );
 }
 
 #[test]

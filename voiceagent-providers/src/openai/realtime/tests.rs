@@ -441,6 +441,25 @@ fn an_answer_that_the_vendor_interrupts_is_told_if_it_was_heard_of() {
 }
 
 #[test]
+fn a_function_that_outlives_its_conversation_is_answered_as_the_call_that_it_is() {
+    let call = ToolCall { id: "1".into(), name: "look".into(), arguments: "{}".into() };
+    let options = options().with_history([Message::ToolCall(call)]);
+    for (config, goes_on) in [(config(), false), (vendors(), true)] {
+        let mut talk = Talk(RealtimeApi::new(&config, &options).unwrap());
+        let mut out = Out::default();
+        talk.0.begin(&mut out);
+        let called = json(&out.messages[1]);
+        assert_eq!((out.messages.len(), &called["item"]["call_id"]), (2, &json!("1")));
+        talk.hear(cassette!("session_updated"));
+        let result = || RealtimeInput::ToolResult { id: "1".into(), output: "{}".into() };
+        let (sent, _) = talk.give(result());
+        let item = json!({ "type": "function_call_output", "call_id": "1", "output": "{}" });
+        assert_eq!((&sent[0]["item"], sent.len() == 2), (&item, goes_on), "{sent:?}");
+        assert!(talk.give(result()).0.is_empty(), "once");
+    }
+}
+
+#[test]
 fn formats_that_the_vendor_does_not_take_are_unsupported() {
     let options = RealtimeOptions::new("", AudioFormat::PCM_16K);
     let error = RealtimeApi::new(&config(), &options).unwrap_err();

@@ -2,6 +2,10 @@ use std::sync::Arc;
 
 use voiceagent_core::{ToolCallId, llm::Message};
 
+/// What stands where the result of such a call is to be.
+pub(crate) const STILL_RUNS: &str =
+    r#"{"status":"still running","note":"do not call it again; the result will follow"}"#;
+
 /// Calls of a conversation that was lost, whose results are not there yet. The one that goes on with
 /// it has not made them, and is told in words.
 #[derive(Debug)]
