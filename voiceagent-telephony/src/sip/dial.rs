@@ -38,6 +38,7 @@ use super::{
     refusal::code,
     session_timer::{SessionExpires, SessionTimer},
     sockets::Sockets,
+    target,
     transfer::{self, Transfers},
 };
 use crate::{
@@ -298,7 +299,8 @@ impl Transport for SipDial {
         };
         let local = addresses.seen_from(config, peer.transport, peer.address)?;
         let mut sockets = Sockets::bind(ports, addresses.ip())?;
-        let at = SocketAddr::new(local.ip(), sockets.port());
+        let heard = addresses.heard_from(config, peer.address)?;
+        let at = SocketAddr::new(heard, sockets.port());
         let mut negotiation = Negotiation::new(config.codecs.clone(), config.srtp, at);
         let offer = negotiation.offer(self.is_protected)?;
         sockets.tell();
@@ -313,11 +315,15 @@ impl Transport for SipDial {
         };
         let Taken { dialog, states, answer, early: described } = taken?;
         let before = early.into_media();
-        self.consultation.taken(&dialog.id(), &answer, &self.callee.to_string());
         // Dropped from here on, it says goodbye.
         let mut line = Line::new(dialog, states, Arc::clone(dialogs), stack)
             .with_credentials(self.credentials.clone())
             .with_board(Arc::clone(board), self.controls.orders());
+        if target::is_unsaid(&answer) {
+            let why = "the answer does not say where the other side is";
+            return Err(Error::new(ErrorKind::Protocol, "call", why).with_provider("sip"));
+        }
+        self.consultation.taken(&line.dialog.id(), &answer, &self.callee.to_string());
         line.list();
         let described = if answer.body.is_empty() { described } else { Some(answer.body.clone()) };
         let described = described.and_then(|body| String::from_utf8(body).ok());

@@ -6,7 +6,8 @@ use voiceagent_core::{
 
 use crate::{
     crossings::{HALF, OURS, Taken},
-    phone::Request,
+    phone::{Phone, Request},
+    server::Server,
 };
 
 /// What we say again after half of the time, and that the phone takes it with this description.
@@ -75,4 +76,22 @@ async fn an_answer_that_describes_nothing_that_is_taken_changes_nothing() {
         say(&taken, 0x11);
         assert_eq!(taken.phone.hears().await, [0x11; 160]);
     }
+}
+
+#[tokio::test]
+async fn packets_are_as_long_as_each_description_of_the_other_side_wants() {
+    let mut server = Server::start(Server::config()).await;
+    let mut phone = Phone::start().await;
+    let short = phone.description() + "a=maxptime:10\r\n";
+    phone.call_with(server.address, "short", &short).await;
+    let _link = server.open().await;
+    let answer = phone.answer_to("INVITE", 1).await;
+    phone.ask(&answer, "ACK", 1, "", "").await;
+    for _ in 0..10 {
+        assert_eq!(phone.packet().await, (0, vec![0xFF; 80]), "10 ms");
+    }
+    let taken = phone.describe(&answer, 2, &phone.description()).await;
+    assert!(taken.text.starts_with("SIP/2.0 200"), "{}", taken.text);
+    while phone.packet().await.1.len() == 80 {}
+    assert_eq!(phone.packet().await, (0, vec![0xFF; 160]), "20 ms");
 }
