@@ -9,7 +9,7 @@ use tokio::time::timeout;
 
 use super::{
     chain::{Chain, REST, now},
-    failover::Failover,
+    failover::{Failover, Losses},
     first_item::{common, first_item},
 };
 use crate::{
@@ -75,10 +75,33 @@ impl Hedged {
         answer
     }
 
+    /// The answer of the second model, with that it has taken over from the first, which failed.
+    async fn instead(
+        &self,
+        second: impl Future<Output = Result<BoxStream<'static, Result<LlmEvent>>>>,
+        error: &Error,
+    ) -> Result<BoxStream<'static, Result<LlmEvent>>> {
+        let mut losses = Losses::default();
+        losses.note(FIRST, error);
+        let answer = second.await?;
+        Ok(match losses.end(SECOND, |index| self.models.provider(index).name()) {
+            Some(failover) => told(failover, answer),
+            None => answer,
+        })
+    }
+
     fn note(&self, index: usize, error: &Error) {
         tracing::warn!(%error, "a hedged language model failed");
         self.models.failed(index, error);
     }
+}
+
+/// An answer, behind word of who has taken over.
+fn told(
+    failover: Failover,
+    answer: BoxStream<'static, Result<LlmEvent>>,
+) -> BoxStream<'static, Result<LlmEvent>> {
+    stream::iter([Ok(LlmEvent::FailedOver(failover))]).chain(answer).boxed()
 }
 
 #[async_trait]
@@ -118,7 +141,7 @@ impl LanguageModel for Hedged {
         };
         match early {
             Ok(Ok(answer)) => return Ok(answer),
-            Ok(Err(_)) => return self.ask(SECOND, request).await,
+            Ok(Err(error)) => return self.instead(self.ask(SECOND, request), &error).await,
             Err(_) => {}
         }
         let second = pin!(self.ask(SECOND, request));
@@ -126,10 +149,9 @@ impl LanguageModel for Hedged {
             Either::Left((Ok(answer), _)) => Ok(answer),
             Either::Right((Ok(answer), _)) => {
                 let name = |index| self.models.provider(index).name();
-                let hedge = LlmEvent::FailedOver(Failover::hedge(name(FIRST), name(SECOND)));
-                Ok(stream::iter([Ok(hedge)]).chain(answer).boxed())
+                Ok(told(Failover::hedge(name(FIRST), name(SECOND)), answer))
             }
-            Either::Left((Err(_), second)) => second.await,
+            Either::Left((Err(error), second)) => self.instead(second, &error).await,
             Either::Right((Err(_), first)) => first.await,
         }
     }
@@ -185,21 +207,25 @@ mod tests {
         }
     }
 
-    /// Who answers, after how many milliseconds, and whether anything is left of the other.
-    async fn race(first: &Arc<Timed>, second: &Arc<Timed>) -> (String, u128) {
+    /// Who answers, after how many milliseconds, and what became of the other: nothing where none was
+    /// taken over from, else whether it was outrun.
+    async fn race(first: &Arc<Timed>, second: &Arc<Timed>) -> (String, u128, Option<bool>) {
         let hedged = Hedged::new(first.clone(), second.clone());
         let begun = now();
         let mut answer = hedged.generate(LlmRequest::new("", [])).await.unwrap();
         let after = begun.elapsed().as_millis();
         let requests = Arc::strong_count(&first.held) + Arc::strong_count(&second.held) - 2;
         assert_eq!(requests, 1, "the request of the loser is cancelled");
-        let mut item = answer.next().await;
-        if let Some(Ok(LlmEvent::FailedOver(hedge))) = &item {
-            assert_eq!((&*hedge.from, &*hedge.to, hedge.hedged), ("a", "b", true));
+        let (mut item, mut outrun) = (answer.next().await, None);
+        if let Some(Ok(LlmEvent::FailedOver(failover))) = &item {
+            let of = (&*failover.from, &*failover.to, failover.cause);
+            let cause = (!failover.hedged).then_some(ErrorKind::Overloaded);
+            assert_eq!(of, ("a", "b", cause.unwrap_or(ErrorKind::Timeout)));
+            outrun = Some(failover.hedged);
             item = answer.next().await;
         }
         match item {
-            Some(Ok(LlmEvent::Text(name))) => (name, after),
+            Some(Ok(LlmEvent::Text(name))) => (name, after, outrun),
             other => panic!("nobody spoke: {other:?}"),
         }
     }
@@ -207,16 +233,16 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn rd3_the_answer_that_begins_first_wins_and_the_other_is_cancelled() {
         for (first, second, winner) in [
-            ((900, false), (1, false), ("a", 900)),
-            ((5_000, false), (200, false), ("b", 1_200)),
-            ((1_100, false), (200, false), ("a", 1_100)),
-            ((300, true), (200, false), ("b", 500)),
-            ((1_100, true), (500, false), ("b", 1_500)),
-            ((1_900, false), (200, true), ("a", 1_900)),
+            ((900, false), (1, false), ("a", 900, None)),
+            ((5_000, false), (200, false), ("b", 1_200, Some(true))),
+            ((1_100, false), (200, false), ("a", 1_100, None)),
+            ((300, true), (200, false), ("b", 500, Some(false))),
+            ((1_100, true), (500, false), ("b", 1_500, Some(false))),
+            ((1_900, false), (200, true), ("a", 1_900, None)),
         ] {
             let (first, second) = (timed("a", first.0, first.1), timed("b", second.0, second.1));
-            let (name, after) = race(&first, &second).await;
-            assert_eq!((name.as_str(), after), winner);
+            let (name, after, outrun) = race(&first, &second).await;
+            assert_eq!((name.as_str(), after, outrun), winner);
         }
     }
 

@@ -61,9 +61,10 @@ const LONGEST: usize = 1 << 20;
 ///
 /// # Errors
 ///
-/// [`ErrorKind::Config`] for a type whose schema says more than can be checked, those of the model,
-/// [`ErrorKind::Timeout`] after `deadline`, and [`ErrorKind::Protocol`] when
-/// neither answer fits.
+/// [`ErrorKind::Config`] for a type whose schema says more than can be checked, and for one of whose
+/// form no vendor can be held to: what is no struct on the outside, and maps, tuples and values of
+/// any kind within. Those of the model, [`ErrorKind::Timeout`] after `deadline`, and
+/// [`ErrorKind::Protocol`] when neither answer fits.
 ///
 /// # Cancel safety
 ///
@@ -74,6 +75,7 @@ pub async fn extract<T: DeserializeOwned + JsonSchema>(
     deadline: Duration,
 ) -> Result<T> {
     let format = AnswerFormat::of::<T>();
+    format.check()?;
     let schema = Schema::compile(&format.schema)?;
     let mut request = if llm.capabilities().structured {
         request.with_format(format)

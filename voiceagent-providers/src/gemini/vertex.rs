@@ -13,7 +13,7 @@ use voiceagent_core::{
 
 use self::token::Token;
 use crate::wire::{
-    embedding::{ask, contents, unreadable},
+    embedding::{ask, batches, contents, unreadable},
     http,
     llm::client::{add_headers, base_url, below},
 };
@@ -22,6 +22,10 @@ pub use config::VertexEmbedderConfig;
 
 /// The name under which it is registered.
 pub(super) const PROVIDER: &str = "vertex";
+
+/// The most bytes of one request. It takes 20,000 tokens (Vertex AI documentation, "Text embeddings
+/// API", limits), with some that mark where texts begin and end.
+const BYTES: usize = 19_000;
 
 /// Embeddings behind Google's Vertex AI.
 ///
@@ -141,7 +145,7 @@ impl Embedder for VertexEmbedder {
 
     async fn embed(&self, texts: &[Arc<str>], purpose: Purpose) -> Result<Vec<Embedding>> {
         let mut points = Vec::with_capacity(texts.len());
-        for batch in texts.chunks(self.config.batch()) {
+        for batch in batches(texts, self.config.batch(), BYTES) {
             let asked = self.points(batch, purpose).await;
             points.extend(asked.map_err(|error| error.with_provider(PROVIDER))?);
         }

@@ -13,12 +13,16 @@ use voiceagent_core::{
 
 use self::answer::Answer;
 use super::server::Server;
-use crate::wire::embedding::{ask, contents};
+use crate::wire::embedding::{ask, batches, contents};
 
 pub use config::OpenAiEmbedderConfig;
 
 /// The most texts of one request (OpenAI API reference, "Create embeddings").
 const BATCH: usize = 2_048;
+
+/// The most bytes of one request. It takes 300,000 tokens (OpenAI API reference, "Create
+/// embeddings"), with some that mark where texts end.
+const BYTES: usize = 290_000;
 
 /// Embeddings behind OpenAI's `/v1/embeddings`, which vLLM, Ollama, llama.cpp, TEI and others speak
 /// too.
@@ -99,7 +103,7 @@ impl Embedder for OpenAiEmbedder {
 
     async fn embed(&self, texts: &[Arc<str>], _purpose: Purpose) -> Result<Vec<Embedding>> {
         let mut points = Vec::with_capacity(texts.len());
-        for batch in texts.chunks(BATCH) {
+        for batch in batches(texts, BATCH, BYTES) {
             let asked = self.points(batch).await;
             let named = |error: Error| error.with_provider(self.name.to_string());
             points.extend(asked.map_err(named)?);

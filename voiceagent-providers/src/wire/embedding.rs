@@ -1,6 +1,6 @@
 //! What the vendors of embeddings have in common.
 
-use std::{sync::Arc, time::Duration};
+use std::{iter, sync::Arc, time::Duration};
 
 use reqwest::{RequestBuilder, header::CONTENT_TYPE};
 use serde::de::DeserializeOwned;
@@ -18,6 +18,29 @@ const EMPTY: &str = " ";
 /// The texts of one request, none of which is empty.
 pub(crate) fn contents(texts: &[Arc<str>]) -> Vec<&str> {
     texts.iter().map(|text| if text.is_empty() { EMPTY } else { text }).collect()
+}
+
+/// The texts of each request: at most so many, of at most so many bytes together. A text that is
+/// larger than that by itself is a request by itself.
+///
+/// Vendors count tokens, which only they can. None has less than a byte, so that bytes never let
+/// through what they refuse, in whatever language.
+pub(crate) fn batches(
+    texts: &[Arc<str>],
+    count: usize,
+    bytes: usize,
+) -> impl Iterator<Item = &[Arc<str>]> {
+    let mut rest = texts;
+    iter::from_fn(move || {
+        let mut size = 0_usize;
+        let fits = rest.iter().take(count).take_while(|text| {
+            size += text.len();
+            size <= bytes
+        });
+        let (batch, more) = rest.split_at(fits.count().max(1).min(rest.len()));
+        rest = more;
+        (!batch.is_empty()).then_some(batch)
+    })
 }
 
 /// Sends a request and reads its answer.
@@ -55,4 +78,27 @@ pub(crate) async fn ask<T: DeserializeOwned>(
 /// The error of an answer that makes no sense.
 pub(crate) fn unreadable(why: &str) -> Error {
     Error::new(ErrorKind::Protocol, "embed", format!("the answer is {why}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_has_no_more_texts_and_no_more_bytes_than_it_may() {
+        let cut = |sizes: &[usize]| {
+            let texts: Vec<Arc<str>> = sizes.iter().map(|size| "x".repeat(*size).into()).collect();
+            batches(&texts, 3, 10).map(<[_]>::len).collect::<Vec<_>>()
+        };
+        for (sizes, expected) in [
+            (&[][..], &[][..]),
+            (&[1, 1, 1, 1], &[3, 1]),
+            (&[5, 5, 5], &[2, 1]),
+            (&[4, 4, 4, 0], &[2, 2]),
+            (&[2, 50, 2, 8], &[1, 1, 2]),
+            (&[50], &[1]),
+        ] {
+            assert_eq!(cut(sizes), expected, "{sizes:?}");
+        }
+    }
 }

@@ -14,6 +14,9 @@ use crate::vendor::{Refusal, ScriptedVendor};
 
 const WAIT: Duration = Duration::from_secs(7);
 
+/// The words of a long paragraph.
+const PARAGRAPH: usize = 200;
+
 /// Texts that are alike, and one that is not.
 const TEXTS: [&str; 3] = ["How much is an oil change?", "What is an oil change?", "Good bye then."];
 
@@ -40,6 +43,7 @@ pub async fn embedder<V: ScriptedVendor>(
     report.note("no texts have no points", none(&*sound).await);
     report.note("a text without content is no fault", empty(&*sound).await);
     report.note("more texts than fit in a request are several", batches(&*sound).await);
+    report.note("texts too large for a request are several", large(&*sound).await);
     let faults = [
         ("401 is Unauthorized", 401, ErrorKind::Unauthorized, Retry::Never),
         ("429 says when to come back", 429, ErrorKind::RateLimited, Retry::After(WAIT)),
@@ -113,9 +117,21 @@ async fn empty(embedder: &dyn Embedder) -> Result<(), String> {
 }
 
 async fn batches(embedder: &dyn Embedder) -> Result<(), String> {
+    let count = embedder.capabilities().batch.map_or(3, |batch| batch + 1);
+    several(embedder, count, "").await
+}
+
+/// As many texts as one request takes, and as long as paragraphs are: vendors limit the tokens of a
+/// request as well.
+async fn large(embedder: &dyn Embedder) -> Result<(), String> {
+    let count = embedder.capabilities().batch.unwrap_or(3);
+    several(embedder, count, &" car".repeat(PARAGRAPH)).await
+}
+
+async fn several(embedder: &dyn Embedder, count: usize, rest: &str) -> Result<(), String> {
     // Beyond some thousands there is nothing more to learn.
-    let count = embedder.capabilities().batch.map_or(3, |batch| batch + 1).min(5_000);
-    let texts: Vec<String> = (0..count).map(|number| format!("text {number}")).collect();
+    let count = count.min(5_000);
+    let texts: Vec<String> = (0..count).map(|number| format!("text {number}{rest}")).collect();
     let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
     let all = points(embedder, &texts).await?;
     let last = texts.last().copied().unwrap_or_default();

@@ -12,10 +12,12 @@ use super::{
 /// How many numbers a point has unless another number is asked for.
 const DIMENSIONS: usize = 64;
 
-/// OpenAI's `/v1/embeddings` (OpenAI API reference, "Create embeddings").
+/// OpenAI's `/v1/embeddings`, which takes 2,048 texts of 300,000 tokens together (OpenAI API
+/// reference, "Create embeddings").
 pub(super) struct OpenAi;
 
-/// Vertex AI's `predict` of a model of embeddings (Vertex AI documentation, "Text embeddings API").
+/// Vertex AI's `predict` of a model of embeddings, which takes 250 texts of 20,000 tokens together
+/// (Vertex AI documentation, "Text embeddings API").
 pub(super) struct Vertex;
 
 impl Endpoint for OpenAi {
@@ -73,7 +75,7 @@ fn openai(body: &str) -> Result<Value, &'static str> {
     }
     request["model"].as_str().ok_or("model")?;
     let input = request["input"].as_array().ok_or("input")?;
-    if !(1..=2_048).contains(&input.len()) {
+    if !(1..=2_048).contains(&input.len()) || words(input.iter()) > 300_000 {
         return Err("input");
     }
     let size = size(&request["dimensions"]).ok_or("dimensions")?;
@@ -99,7 +101,8 @@ fn openai(body: &str) -> Result<Value, &'static str> {
 fn vertex(body: &str) -> Result<Value, &'static str> {
     let request: Value = serde_json::from_str(body).map_err(|_| "body")?;
     let instances = request["instances"].as_array().ok_or("instances")?;
-    if !(1..=250).contains(&instances.len()) {
+    let contents = instances.iter().map(|instance| &instance["content"]);
+    if !(1..=250).contains(&instances.len()) || words(contents) > 20_000 {
         return Err("instances");
     }
     let size = size(&request["parameters"]["outputDimensionality"]).ok_or("dimensions")?;
@@ -123,6 +126,11 @@ fn size(asked: &Value) -> Option<usize> {
         return Some(DIMENSIONS);
     }
     usize::try_from(asked.as_u64()?).ok().filter(|size| *size > 0)
+}
+
+/// How many tokens texts have at the least: vendors limit the tokens of a request.
+fn words<'a>(texts: impl Iterator<Item = &'a Value>) -> usize {
+    texts.filter_map(Value::as_str).map(|text| text.split_whitespace().count()).sum()
 }
 
 /// The point of a text that is not empty.

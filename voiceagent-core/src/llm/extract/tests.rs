@@ -133,3 +133,55 @@ async fn a_model_that_says_nothing_is_given_up() {
     let error = Model::new(true, &[]).outcome().await.unwrap_err();
     assert_eq!((error.kind(), error.provider()), (ErrorKind::Timeout, Some("model")));
 }
+
+/// What becomes of a question for a type.
+async fn refused<T: DeserializeOwned + JsonSchema>() -> (ErrorKind, String, usize) {
+    let model = Model::new(true, &["{}", "{}"]);
+    let asked = extract::<T>(&model, LlmRequest::new("", []), Duration::from_secs(30)).await;
+    let error = asked.err().expect("no form that vendors take");
+    (error.kind(), error.message().to_owned(), model.asked().len())
+}
+
+#[tokio::test]
+async fn a_type_that_no_vendor_can_be_held_to_is_refused_before_anybody_is_asked() {
+    use std::collections::BTreeMap;
+
+    #[derive(Deserialize, JsonSchema)]
+    struct In<T> {
+        #[serde(rename = "inner")]
+        _inner: T,
+    }
+    #[derive(Deserialize, JsonSchema)]
+    struct Flat<T> {
+        #[serde(rename = "name")]
+        _name: String,
+        #[serde(flatten)]
+        _rest: T,
+    }
+    #[derive(Deserialize, JsonSchema)]
+    #[serde(tag = "kind")]
+    enum Asked {
+        Visit { _day: String },
+        Nothing,
+    }
+
+    for ((kind, message, asked), told) in [
+        (refused::<Vec<Outcome>>().await, "$ "),
+        (refused::<Option<Outcome>>().await, "$ "),
+        (refused::<String>().await, "$ "),
+        (refused::<Asked>().await, "$ "),
+        (refused::<BTreeMap<String, u8>>().await, "$ "),
+        (refused::<In<BTreeMap<String, u8>>>().await, "$.inner "),
+        (refused::<In<Vec<BTreeMap<String, Outcome>>>>().await, "$.inner[] "),
+        (refused::<In<(u8, String)>>().await, "$.inner "),
+        (refused::<In<serde_json::Value>>().await, "$.inner "),
+        (refused::<Flat<BTreeMap<String, u8>>>().await, "$ "),
+        (refused::<Flat<Asked>>().await, "$ "),
+    ] {
+        assert_eq!((kind, asked), (ErrorKind::Config, 0), "{message}");
+        assert!(message.contains(told), "{message} does not name {told}");
+    }
+    let chosen = Model::new(true, &[r#"{"inner":{"kind":"Nothing"}}"#]);
+    let asked = LlmRequest::new("", []);
+    extract::<In<Asked>>(&chosen, asked, Duration::from_secs(30)).await.unwrap();
+}

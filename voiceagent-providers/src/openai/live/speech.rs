@@ -26,6 +26,9 @@ const PAUSE: Duration = Duration::from_millis(800);
 const LEAD: Duration = Duration::from_secs(2);
 /// A tick of 400 ms comes with the connection.
 const TICK: Duration = Duration::from_millis(500);
+/// An order that is not wanted any more and has not begun by then is taken for dropped. The vendor
+/// does not say what it drops.
+const DROPPED: Duration = Duration::from_secs(3);
 /// The vendor takes 500 tokens at once; there are few with less than three bytes.
 const PIECE: usize = 1_500;
 
@@ -52,7 +55,10 @@ pub(super) struct Speech {
 #[derive(Debug)]
 struct Asked {
     generation: GenerationId,
-    cancelled: bool,
+    /// Where it was cancelled.
+    cancelled: Option<u64>,
+    /// The user has spoken since.
+    is_spoken_over: bool,
 }
 
 #[derive(Debug)]
@@ -98,7 +104,7 @@ impl Speech {
             Prompt::Answer | _ => "Speak now, without waiting for the caller.".to_owned(),
         };
         tell(&event_id(generation), &text, out);
-        self.asked = Some(Asked { generation, cancelled: false });
+        self.asked = Some(Asked { generation, cancelled: None, is_spoken_over: false });
     }
 
     /// Takes whole samples of the vendor's audio: tells the sound, and leaves silence out.
@@ -117,6 +123,7 @@ impl Speech {
             } else if !self.rings() {
                 self.tell(payload, kept.take(), at, out);
                 self.fade(out);
+                self.forget_dropped();
                 continue;
             }
             kept.get_or_insert(at);
@@ -144,6 +151,8 @@ impl Speech {
     pub(super) fn understand(&mut self, text: &str) {
         self.words.push_str(text);
         self.worded = self.position;
+        self.asked.iter_mut().for_each(|asked| asked.is_spoken_over = true);
+        self.forget_dropped();
     }
 
     /// Calls have come. Returns whose they are, and whether it is over with them; `None` where
@@ -162,11 +171,22 @@ impl Speech {
     pub(super) fn cancel(&mut self, generation: GenerationId) {
         self.waiting.retain(|(waits, _)| *waits != generation);
         if let Some(asked) = self.asked.as_mut().filter(|it| it.generation == generation) {
-            asked.cancelled = true;
+            asked.cancelled = Some(self.position);
         }
+        self.forget_dropped();
         if let Some(current) = self.current.as_mut().filter(|it| it.generation == generation) {
             current.cancelled = true;
         }
+    }
+
+    /// Forgets an order that is not wanted any more where what the vendor says next is likely to be
+    /// something else: it answers a user who has spoken behind the order. To leave that out would be
+    /// silence on the line; an old greeting that does come is heard.
+    fn forget_dropped(&mut self) {
+        let (now, patience) = (self.position, self.format.samples_in(DROPPED));
+        let _ = self.asked.take_if(|asked| {
+            asked.cancelled.is_some_and(|at| asked.is_spoken_over || now - at >= patience)
+        });
     }
 
     /// The vendor did not take what it was asked for with this event.
@@ -174,7 +194,7 @@ impl Speech {
         let Some(asked) = self.asked.take_if(|asked| event_id(asked.generation) == event) else {
             return;
         };
-        if !asked.cancelled {
+        if asked.cancelled.is_none() {
             out.events.push(RealtimeEvent::Failed { generation: asked.generation, kind });
         }
     }
@@ -230,7 +250,7 @@ impl Speech {
         let (since, has_sound) = (self.position, false);
         self.current.get_or_insert_with(|| {
             let (generation, cancelled) = match self.asked.take() {
-                Some(asked) => (asked.generation, asked.cancelled),
+                Some(asked) => (asked.generation, asked.cancelled.is_some()),
                 None => (self.names.give(), false),
             };
             self.last = Some(generation);

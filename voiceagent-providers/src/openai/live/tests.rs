@@ -282,6 +282,40 @@ fn nothing_more_is_told_of_what_was_cancelled() {
 }
 
 #[test]
+fn an_order_that_was_cancelled_before_it_began_takes_no_later_answer_with_it() {
+    let words = cassette!("input_transcript_delta");
+    let asked = || {
+        let mut talk = Talk::new();
+        talk.ask(Prompt::Say("Good morning!".into()));
+        talk
+    };
+    let cancel = RealtimeInput::Cancel { generation: ONE };
+
+    let mut soon = asked();
+    soon.give(cancel.clone());
+    assert!(soon.sound(SILENT, 1_000).is_empty());
+    assert!(soon.sound(LOUD, 100).is_empty(), "it has come after all");
+
+    let mut late = asked();
+    late.give(cancel.clone());
+    assert!(late.sound(SILENT, 3_000).is_empty());
+    assert_eq!(told(&late.sound(LOUD, 100)), [(own(0), 100)], "the vendor has dropped it");
+
+    let mut spoken_over = asked();
+    spoken_over.hear(words);
+    spoken_over.give(cancel.clone());
+    assert_eq!(told(&spoken_over.sound(LOUD, 100)), [(own(0), 100)], "the user is answered");
+
+    let mut spoken_behind = asked();
+    spoken_behind.give(cancel);
+    let next = RealtimeInput::Generate { generation: own(9), prompt: Prompt::Answer };
+    assert!(spoken_behind.give(next).is_empty(), "one after the other");
+    let (sent, _) = spoken_behind.hear_all(words);
+    assert_eq!(sent.len(), 1, "what waits behind it is asked for");
+    assert_eq!(told(&spoken_behind.sound(LOUD, 100)), [(own(9), 100)]);
+}
+
+#[test]
 fn the_backend_goes_on_with_the_results_of_all_its_calls() {
     let mut talk = Talk::new();
     assert!(talk.hear(cassette!("delegation_created")).is_empty());
