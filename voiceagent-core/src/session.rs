@@ -320,6 +320,7 @@ impl Session {
                 self.on_backchannel_score(turn, text_len, backchannel);
             }
             Input::Expect { what } => self.on_expect(what),
+            Input::HandingOver { begins } => self.on_handing_over(begins),
             Input::HangUp => self.leave_after_speech(Leave::HangUp),
             Input::HangUpByTool { generation, id } => self.on_hang_up_by_tool(generation, id),
             Input::Held { held } => self.on_held(held),

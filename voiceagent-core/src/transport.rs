@@ -30,6 +30,8 @@ pub use quality::LineQuality;
 ///   [`Inbound::NotTransferred`],
 /// - answers each [`Outbound::Mark`] with [`Inbound::MarkPlayed`] when everything sent before it
 ///   has been played, if it claims [`TransportCapabilities::marks`],
+/// - says by [`Inbound::HandingOver`] when the application has others asked to take the call, if it
+///   lets it,
 /// - says by [`Inbound::Held`] when the far end takes no audio for a while, if it can tell,
 /// - sends [`Inbound::HungUp`] once when the far end goes, and then returns.
 ///
@@ -255,6 +257,11 @@ pub enum Inbound {
     Beep,
     /// A key of the phone: `0` to `9`, `*`, `#`, `A` to `D`.
     Dtmf(char),
+    /// The application has others asked to take the call, beside the session: an attended transfer.
+    /// Or that has come to nothing, and the call goes on. Once for each change; when others have the
+    /// call, [`Transferred`](Self::Transferred) says so. Meanwhile the agent begins to say nothing,
+    /// and what is said to it waits.
+    HandingOver(bool),
     /// The far end has put the call on hold, or takes it back: once for each change.
     ///
     /// While a call is on hold, the leg plays nothing, keeps what it has been sent, answers no mark of

@@ -30,6 +30,7 @@ mod info;
 mod keypad;
 mod leg;
 mod line;
+mod lists;
 #[cfg(test)]
 mod lossy;
 mod negotiation;

@@ -184,6 +184,7 @@ impl Driver {
                 let now = self.now();
                 self.keys.take(now).then_some(Input::Dtmf { digit })
             }
+            Some(Ok(Inbound::HandingOver(begins))) => Some(Input::HandingOver { begins }),
             Some(Ok(Inbound::Held(held))) => {
                 self.hold_background(held);
                 Some(Input::Held { held })

@@ -23,13 +23,21 @@ const HUSH: Duration = Duration::from_secs(2);
 /// How long the goodbye of a call that came to its limit may take.
 const LAST_WORDS: Duration = Duration::from_secs(10);
 
+/// Who has others asked to take the call.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Asker {
+    /// Beside the session.
+    Application,
+    Session,
+}
+
 /// How far a call is from its end.
 #[derive(Debug, Default)]
 pub(super) struct Farewell {
     /// Since when the user's last words are waited for.
     waits_since: Option<crate::CallTime>,
-    /// The carrier was asked to hand the call over, and has not answered.
-    handing_over: bool,
+    /// Others were asked to take the call, and nobody knows yet whether they do.
+    handing_over: Option<Asker>,
     /// Nobody knows yet who answered, and nobody is greeted before.
     awaits_answerer: bool,
     /// A machine speaks, and its beep is waited for.
@@ -67,7 +75,7 @@ impl Session {
     /// answered it, or when a machine records.
     pub(super) fn is_suspended(&self) -> bool {
         let farewell = &self.farewell;
-        farewell.handing_over || farewell.awaits_answerer || farewell.awaits_beep
+        farewell.handing_over.is_some() || farewell.awaits_answerer || farewell.awaits_beep
     }
 
     /// Whether the call ends when the agent has finished.
@@ -116,9 +124,7 @@ impl Session {
             Leave::Limit => self.end_now(EndReason::Limit),
             Leave::Transfer(to) if self.config.transfer => {
                 self.send(Outbound::Transfer(to));
-                self.farewell.handing_over = true;
-                let longest = self.config.longest_transfer.unwrap_or(HANDOVER);
-                self.timers.set(Timer::Farewell, self.now + longest);
+                self.await_handover(Asker::Session);
             }
             Leave::Transfer(_) => {
                 self.refuse_transfer(ErrorKind::Unsupported);
@@ -164,12 +170,41 @@ impl Session {
         self.end(EndReason::Transferred);
     }
 
+    fn await_handover(&mut self, asker: Asker) {
+        self.farewell.handing_over = Some(asker);
+        let longest = self.config.longest_transfer.unwrap_or(HANDOVER);
+        self.timers.set(Timer::Farewell, self.now + longest);
+    }
+
     /// The carrier did not hand the call over: the caller is told, and the call goes on.
     pub(super) fn on_not_transferred(&mut self, kind: ErrorKind) {
-        if self.farewell.handing_over {
-            self.farewell.handing_over = false;
+        if self.farewell.handing_over == Some(Asker::Session) {
+            self.farewell.handing_over = None;
             self.timers.clear(Timer::Farewell);
             self.refuse_transfer(kind);
+        }
+    }
+
+    /// The application has others asked to take the call, or that has come to nothing. What is being
+    /// said is said to its end, and nothing is begun meanwhile.
+    pub(super) fn on_handing_over(&mut self, begins: bool) {
+        match self.farewell.handing_over {
+            None if begins => self.await_handover(Asker::Application),
+            Some(Asker::Application) if !begins => self.stay(),
+            _ => {}
+        }
+    }
+
+    /// Others whom the application has asked do not take the call, which goes on. The application
+    /// knows, and the caller need not.
+    fn stay(&mut self) {
+        self.farewell.handing_over = None;
+        self.timers.clear(Timer::Farewell);
+        if self.farewell.is_crippled {
+            self.end_now(EndReason::Failed);
+        } else if self.is_suspended() {
+            // Whoever answers has been waited for meanwhile.
+            self.timers.set(Timer::Farewell, self.now);
         }
     }
 
@@ -199,7 +234,7 @@ impl Session {
         self.farewell.is_human = who == Answerer::Human;
         self.farewell.awaits_beep = false;
         let has_message = self.config.farewell.voicemail.is_some();
-        let is_on_its_way = self.is_leaving() || self.farewell.handing_over;
+        let is_on_its_way = self.is_leaving() || self.farewell.handing_over.is_some();
         if who != Answerer::Machine || !has_message || is_on_its_way {
             self.greet_at_last();
             return;
@@ -236,7 +271,9 @@ impl Session {
         if !std::mem::take(&mut self.farewell.awaits_answerer) {
             return;
         }
-        self.timers.clear(Timer::Farewell);
+        if self.farewell.handing_over.is_none() {
+            self.timers.clear(Timer::Farewell);
+        }
         if let Some(WaitingTurn { text, .. }) = self.owed.take() {
             self.write_user(&text);
         }
@@ -246,7 +283,8 @@ impl Session {
     /// The machine records: says what there is to say, and then leaves.
     pub(super) fn on_beep(&mut self) {
         let Some(message) = self.config.farewell.voicemail.clone() else { return };
-        if self.farewell.is_human || self.is_leaving() || self.farewell.handing_over {
+        let is_on_its_way = self.is_leaving() || self.farewell.handing_over.is_some();
+        if self.farewell.is_human || is_on_its_way {
             return;
         }
         self.farewell.awaits_answerer = false;
@@ -259,14 +297,16 @@ impl Session {
 
     /// A part was lost. Returns whether that does not matter to a call that others are to take.
     pub(super) fn is_handed_over_without(&mut self, leg: Leg) -> bool {
-        let handing_over = self.farewell.handing_over;
+        let is_handing_over = self.farewell.handing_over.is_some();
         self.farewell.is_crippled |= matches!(leg, Leg::Realtime | Leg::Stt | Leg::Tts);
-        handing_over && leg != Leg::Transport
+        is_handing_over && leg != Leg::Transport
     }
 
     pub(super) fn on_farewell_timeout(&mut self) {
-        if self.farewell.handing_over {
+        if self.farewell.handing_over == Some(Asker::Session) {
             self.on_not_transferred(ErrorKind::Timeout);
+        } else if self.farewell.handing_over.is_some() {
+            self.stay();
         } else if self.farewell.awaits_beep {
             self.on_beep();
         } else if let Some(until) = self.greeting_ends() {
@@ -284,7 +324,7 @@ impl Session {
         }
         self.farewell.limit_reached = true;
         self.timers.set(Timer::CallLimit, self.now + LAST_WORDS);
-        if self.is_leaving() || self.farewell.handing_over {
+        if self.is_leaving() || self.farewell.handing_over.is_some() {
             return;
         }
         self.fall_silent();

@@ -68,6 +68,12 @@ pub enum Input {
         /// What the next turn holds; `None` when it may be anything.
         what: Option<Expected>,
     },
+    /// The application beside the session has others asked to take the call, or that has come to
+    /// nothing.
+    HandingOver {
+        /// Whether they are asked from now on.
+        begins: bool,
+    },
     /// The far end has put the call on hold, or takes it back.
     Held {
         /// Whether the call is on hold from now on.
@@ -338,6 +344,7 @@ mod tests {
             Input::Beep,
             Input::CommitTurn,
             Input::Configure { change },
+            Input::HandingOver { begins: true },
             Input::Held { held: true },
             Input::Expect { what: Some(Expected::Phone) },
             Input::Expect { what: None },

@@ -241,7 +241,7 @@ fn input() -> impl Strategy<Value = Input> {
         }),
         1 => hangs_up(),
         1 => prop_oneof![
-            Just(Input::Transfer { to: "desk".into() }),
+            any::<bool>().prop_map(|begins| Input::HandingOver { begins }),
             Just(Input::Transferred),
             Just(Input::NotTransferred { kind: ErrorKind::Rejected }),
         ],

@@ -5,12 +5,13 @@ use std::time::Duration;
 use voiceagent_core::{
     ErrorKind, SessionConfig,
     session::{EndReason, Input, Leg},
+    transport::Answerer,
 };
 use voiceagent_testkit::scenario::Scenario;
 
 use crate::{
     presets::phone_with_finalize,
-    readings::{ended_at, ends, user},
+    readings::{ended_at, ends, synthesized, user},
 };
 
 fn config() -> SessionConfig {
@@ -123,4 +124,52 @@ fn d11_a_call_that_was_handed_over_without_the_session_or_late_ends_as_a_transfe
     let mut call = Scenario::new(config());
     call.at(500).feed(Input::NotTransferred { kind: ErrorKind::Rejected }).at(5_000);
     assert!(!call.trace().contains("failed"), "{}", call.trace());
+}
+
+#[test]
+fn d11_while_the_application_hands_over_nothing_is_begun_and_turns_wait_for_its_failure() {
+    let handing_over = |begins| Input::HandingOver { begins };
+    let mut call = Scenario::new(config());
+    call.at(500).feed(say("One moment.")).at(700).voice("One moment.", 1_000);
+    call.at(900).feed(handing_over(true)).at(1_000).feed(say("Are you there?"));
+    call.at(3_000).says("How long will it take?").at(9_000);
+    assert!(call.trace().contains("agent stopped: One moment."), "{}", call.trace());
+    assert_eq!(call.times_asked(), 0, "{}", call.trace());
+    assert!(!call.trace().contains("Are you there?"), "{}", call.trace());
+    call.feed(handing_over(false)).at(9_100);
+    assert!(call.trace().contains("Are you there?"), "{}", call.trace());
+    call.voice("Are you there?", 1_000).at(12_000);
+    assert_eq!(call.asked().last(), Some(&user("How long will it take?")), "{}", call.trace());
+    // The application knows why, and nobody asked the session.
+    assert!(!call.trace().contains("failed"), "{}", call.trace());
+    assert_eq!(ends(&call), []);
+}
+
+#[test]
+fn d11_a_handover_of_the_application_ends_the_call_or_its_wait_in_its_time() {
+    let mut call = Scenario::new(config());
+    call.at(500).feed(Input::HandingOver { begins: true });
+    call.at(900).feed(Input::LegLost { leg: Leg::Tts, kind: ErrorKind::Disconnected }).at(1_000);
+    assert_eq!(ends(&call), [], "others are to speak");
+    call.feed(Input::Transferred).at(2_000).feed(Input::HungUp);
+    assert_eq!(ends(&call), [EndReason::Transferred]);
+    assert!(!call.trace().contains("hang up"), "{}", call.trace());
+    // A line that tells nothing more does not silence the agent for ever.
+    let mut config = config();
+    config.longest_transfer = Some(secs(60));
+    let mut call = Scenario::new(config);
+    call.at(500).feed(Input::HandingOver { begins: true }).at(900).says("Hello?").at(60_000);
+    assert_eq!(call.times_asked(), 0, "{}", call.trace());
+    call.at(61_000);
+    assert_eq!(call.asked().last(), Some(&user("Hello?")), "{}", call.trace());
+    // Nor does one that tells meanwhile who has answered: they are greeted behind it.
+    let mut config = phone_with_finalize();
+    (config.answerer, config.greeting_waits) = (true, Some(secs(10)));
+    config.greeting = Some("Good day.".into());
+    let mut call = Scenario::new(config);
+    call.at(500).feed(Input::HandingOver { begins: true });
+    call.at(600).feed(Input::AnsweredBy { who: Answerer::Human }).at(20_000);
+    assert_eq!(synthesized(&call), "", "{}", call.trace());
+    call.at(21_000);
+    assert_eq!(synthesized(&call), "Good day.", "{}", call.trace());
 }

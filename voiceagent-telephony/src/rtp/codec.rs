@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 #[cfg(feature = "opus")]
@@ -103,6 +105,28 @@ impl RtpCodec {
         }
     }
 
+    /// How long our packets are where the other side wants them to be so long, and not longer than
+    /// `most`, in milliseconds (RFC 8866, section 6.4): 20 ms where it says nothing, and else what we
+    /// can do that is not longer, or the shortest that we can do.
+    pub(crate) fn packet(self, wanted: Option<u16>, most: Option<u16>) -> Duration {
+        let longest = wanted.unwrap_or(20).min(most.unwrap_or(u16::MAX));
+        let lengths = self.packets();
+        let fitting = lengths.iter().rev().find(|length| **length <= longest);
+        Duration::from_millis(fitting.copied().unwrap_or(lengths[0]).into())
+    }
+
+    /// The lengths of packets that we can send, the shortest first. The longest of 16-bit PCM at
+    /// 16 kHz still fits a datagram that is not cut on its way.
+    const fn packets(self) -> &'static [u16] {
+        match self {
+            Self::G722 | Self::L16At8k | Self::L16At16k | Self::Pcma | Self::Pcmu => {
+                &[10, 20, 30, 40]
+            }
+            #[cfg(feature = "opus")]
+            Self::Opus => &[20],
+        }
+    }
+
     /// What a leg carries for it. G.722 and Opus are decoded, since what was lost of them cannot be
     /// made up otherwise.
     #[must_use]
@@ -183,7 +207,7 @@ impl Inward {
     }
 }
 
-/// Turns what a leg is to play into the payloads of packets, 20 ms each.
+/// Turns what a leg is to play into the payloads of packets, one for each piece.
 #[derive(Debug)]
 pub(super) enum Outward {
     Samples {
@@ -239,6 +263,28 @@ mod tests {
             assert_eq!(units, on_wire, "{codec:?}");
             assert_eq!(inward.decode(wire).len(), bytes, "{codec:?}");
         }
+    }
+
+    #[test]
+    fn packets_are_as_long_as_the_other_side_wants_as_far_as_we_can() {
+        for (wanted, most, expected) in [
+            (None, None, 20),
+            (Some(10), None, 10),
+            (Some(30), None, 30),
+            (Some(60), None, 40),
+            (Some(5), None, 10),
+            (Some(25), None, 20),
+            (None, Some(10), 10),
+            (None, Some(5), 10),
+            (None, Some(150), 20),
+            (Some(20), Some(10), 10),
+            (Some(30), Some(25), 20),
+        ] {
+            let packet = RtpCodec::Pcmu.packet(wanted, most);
+            assert_eq!(packet, Duration::from_millis(expected), "{wanted:?} {most:?}");
+        }
+        #[cfg(feature = "opus")]
+        assert_eq!(RtpCodec::Opus.packet(Some(10), Some(10)), Duration::from_millis(20));
     }
 
     #[test]

@@ -11,18 +11,21 @@ use super::{
 };
 use crate::{DtmfKey, random::random_number};
 
-/// What a packet carries.
-const FRAME: Duration = Duration::from_millis(20);
+/// What a packet carries unless the other side wants another length.
+const PACKET: Duration = Duration::from_millis(20);
 
-/// How far we may be behind the clock and still catch up: one stutter of a busy machine. After more
-/// the packets that were not sent are a pause, and not a burst.
-const BEHIND: u32 = 3;
+/// How far we may be behind the clock and still catch up is less than this: one stutter of a busy
+/// machine. After more the packets that were not sent are a pause, and not a burst.
+const PAUSE: Duration = Duration::from_millis(80);
+
+/// From when a packet counts as one that left late.
+const OVERDUE: Duration = Duration::from_millis(20);
 
 /// How long a key is held, and what is between two.
 const KEY: Duration = Duration::from_millis(160);
-const BETWEEN_KEYS: u32 = 3;
+const BETWEEN_KEYS: Duration = Duration::from_millis(60);
 
-/// Sends a packet every 20 ms by one clock, of what is to be played or of silence.
+/// Sends packets of one length by one clock, of what is to be played or of silence.
 #[derive(Debug)]
 pub(super) struct Sender {
     format: AudioFormat,
@@ -31,6 +34,8 @@ pub(super) struct Sender {
     ssrc: u32,
     sequence: u16,
     timestamp: u32,
+    /// What a packet carries.
+    packet: Duration,
     /// When the next packet is due.
     due: CallTime,
     is_marked: bool,
@@ -42,8 +47,8 @@ pub(super) struct Sender {
     played: VecDeque<(CallTime, MarkId)>,
     keys: VecDeque<DtmfKey>,
     key: Option<KeySender>,
-    /// Packets until the next key.
-    rest: u32,
+    /// How long the next key has to wait for the one before.
+    rest: Duration,
     ready: VecDeque<RtpPacket>,
     sent: (u32, u32),
     /// Packets that left a packet's time or more after theirs, or not at all.
@@ -100,6 +105,7 @@ impl Sender {
             ssrc: begin.ssrc,
             sequence: begin.sequence,
             timestamp: begin.timestamp,
+            packet: PACKET,
             due: now,
             is_marked: true,
             is_held: false,
@@ -108,7 +114,7 @@ impl Sender {
             played: VecDeque::new(),
             keys: VecDeque::new(),
             key: None,
-            rest: 0,
+            rest: Duration::ZERO,
             ready: VecDeque::new(),
             sent: (0, 0),
             overdue: 0,
@@ -121,12 +127,23 @@ impl Sender {
             self.outward = Outward::new(types.audio.1, self.format)?;
         }
         self.types = types;
+        if types.keys.is_none() {
+            // None of them can be pressed any more, and nothing waits for them.
+            self.keys.clear();
+            self.key = None;
+            self.rest = Duration::ZERO;
+        }
         Ok(())
     }
 
     /// Says whether nothing is to be sent: the other side has put us on hold. What is queued waits.
     pub(super) const fn hold(&mut self, is_held: bool) {
         self.is_held = is_held;
+    }
+
+    /// Says how long packets are from now on.
+    pub(super) const fn set_packet(&mut self, packet: Duration) {
+        self.packet = packet;
     }
 
     pub(super) const fn set_peer_jitter(&mut self, jitter: Duration) {
@@ -204,50 +221,63 @@ impl Sender {
         self.types.audio.1.clock_rate()
     }
 
-    fn step(&self) -> u32 {
-        self.clock_rate() / 50
+    /// So much time in units of the timestamp.
+    fn units(&self, time: Duration) -> u32 {
+        self.clock_rate() / 1_000 * time.as_millis() as u32
     }
 
     fn tick(&mut self, now: CallTime) {
-        let behind = (now - self.due).as_micros() / FRAME.as_micros();
-        let behind = u32::try_from(behind).unwrap_or(u32::MAX);
-        self.overdue += u64::from(if behind > BEHIND { behind } else { behind.min(1) });
-        if behind > BEHIND {
-            self.due += FRAME * behind;
-            self.timestamp = self.timestamp.wrapping_add(self.step().wrapping_mul(behind));
+        let (late, step) = (now - self.due, self.units(self.packet));
+        let missed = u32::try_from(late.as_micros() / self.packet.as_micros()).unwrap_or(u32::MAX);
+        let is_pause = late >= PAUSE;
+        self.overdue += u64::from(if is_pause { missed } else { u32::from(late >= OVERDUE) });
+        if is_pause {
+            self.due += self.packet * missed;
+            self.timestamp = self.timestamp.wrapping_add(step.wrapping_mul(missed));
             self.is_marked = true;
         }
-        self.due += FRAME;
+        self.due += self.packet;
         if self.is_held {
             self.is_marked = true;
-            // What they stand behind has been played, or was dropped.
-            while let Some(Queued::Mark(mark)) =
-                self.queue.pop_front_if(|next| matches!(next, Queued::Mark(_)))
-            {
-                self.played.push_back((self.audible_until, mark));
-            }
-        } else if !self.say_key() {
+            self.pass_marks();
+        } else if self.say_key() && !self.has_audio() {
+            self.pass_marks();
+        } else {
             let payload = self.next_frame();
             let payload = self.outward.encode(payload);
             let is_marked = std::mem::take(&mut self.is_marked);
             self.push(self.types.audio.0, is_marked, self.timestamp, payload);
         }
-        self.timestamp = self.timestamp.wrapping_add(self.step());
+        self.timestamp = self.timestamp.wrapping_add(step);
     }
 
-    /// Puts a packet of a key in place of the audio, which waits; whether there was one.
+    fn has_audio(&self) -> bool {
+        self.queue.iter().any(|next| matches!(next, Queued::Audio(_)))
+    }
+
+    /// Returns the marks behind which nothing waits: what they stand behind has been played, or was
+    /// dropped.
+    fn pass_marks(&mut self) {
+        while let Some(Queued::Mark(mark)) =
+            self.queue.pop_front_if(|next| matches!(next, Queued::Mark(_)))
+        {
+            self.played.push_back((self.audible_until, mark));
+        }
+    }
+
+    /// Sends a packet of a key; whether there was one. It takes the place of silence, and what is
+    /// said at the same time is sent beside it, which RFC 4733 allows: a list of keys takes seconds.
     fn say_key(&mut self) -> bool {
         let Some(number) = self.types.keys else { return false };
         if self.key.is_none() {
-            if self.rest > 0 {
-                self.rest -= 1;
+            if !self.rest.is_zero() {
+                self.rest = self.rest.saturating_sub(self.packet);
                 return false;
             }
             let Some(key) = self.keys.pop_front() else { return false };
-            let duration = self.step() * (KEY.as_millis() / FRAME.as_millis()) as u32;
-            self.key = Some(KeySender::new(key, self.timestamp, duration));
+            self.key = Some(KeySender::new(key, self.timestamp, self.units(KEY)));
         }
-        let step = self.step();
+        let step = self.units(self.packet);
         let Some(key) = &mut self.key else { return false };
         let (packet, is_last) = key.next(step);
         if is_last {
@@ -274,9 +304,9 @@ impl Sender {
         });
     }
 
-    /// 20 ms of what is queued, with silence where there is less.
+    /// A packet of what is queued, with silence where there is less.
     fn next_frame(&mut self) -> Bytes {
-        let length = self.format.bytes_in(FRAME);
+        let length = self.format.bytes_in(self.packet);
         let mut frame = BytesMut::new();
         while let Some(next) = self.queue.front_mut() {
             match next {

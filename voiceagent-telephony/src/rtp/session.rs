@@ -136,6 +136,11 @@ impl RtpSession {
         self.guard.set(terms);
     }
 
+    /// Has each packet of ours be so long from now on.
+    pub(crate) const fn pace(&mut self, packet: Duration) {
+        self.sender.set_packet(packet);
+    }
+
     /// Takes a datagram of either socket.
     pub(crate) fn receive(&mut self, now: CallTime, from: SocketAddr, datagram: &Bytes) {
         let Some(opened) = self.guard.open(datagram) else {

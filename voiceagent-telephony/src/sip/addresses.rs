@@ -19,21 +19,21 @@ impl Addresses {
         self.udp.ip()
     }
 
-    /// Which port requests by this transport come to. Where we do not listen for it, they come by
-    /// the connection that we have made, and the port is only a name.
-    const fn port(self, transport: Transport) -> u16 {
+    /// Where requests by this transport come to. Where we do not listen for it, they come by the
+    /// connection that we have made, and this is only a name.
+    const fn of(self, transport: Transport) -> SocketAddr {
         let own = match transport {
             Transport::Tcp => self.tcp,
             Transport::Tls => self.tls,
             _ => None,
         };
         match own {
-            Some(address) => address.port(),
-            None => self.udp.port(),
+            Some(address) => address,
+            None => self.udp,
         }
     }
 
-    /// How this side reaches us.
+    /// How requests of this side reach us.
     ///
     /// # Errors
     ///
@@ -44,12 +44,26 @@ impl Addresses {
         transport: Transport,
         peer: SocketAddr,
     ) -> Result<SocketAddr> {
-        let ip = match config.public_ip {
-            Some(ip) => ip,
-            None if self.ip().is_unspecified() => way_to(peer)?,
-            None => self.ip(),
-        };
-        Ok(SocketAddr::new(ip, self.port(transport)))
+        let ours = self.of(transport);
+        Ok(SocketAddr::new(seen(ours.ip(), config, peer)?, ours.port()))
+    }
+
+    /// How media of this side reaches us, whatever its signalling comes by.
+    ///
+    /// # Errors
+    ///
+    /// When there is no way to it.
+    pub(super) fn heard_from(self, config: &SipConfig, peer: SocketAddr) -> Result<IpAddr> {
+        seen(self.ip(), config, peer)
+    }
+}
+
+/// How an address of ours is seen by somebody.
+fn seen(ip: IpAddr, config: &SipConfig, peer: SocketAddr) -> Result<IpAddr> {
+    match config.public_ip {
+        Some(ip) => Ok(ip),
+        None if ip.is_unspecified() => way_to(peer),
+        None => Ok(ip),
     }
 }
 
@@ -95,5 +109,21 @@ mod tests {
         assert_eq!(seen(&config, Transport::Tcp), "sip:agent@127.0.0.1:5060;transport=TCP");
         let public = SipConfig { public_ip: Some([203, 0, 113, 5].into()), ..config };
         assert_eq!(seen(&public, Transport::Tls), "sip:agent@203.0.113.5:5061;transport=TLS");
+    }
+
+    #[test]
+    fn each_transport_has_the_address_that_is_listened_at_for_it_and_media_that_of_datagrams() {
+        let [udp, tcp, tls]: [SocketAddr; 3] =
+            ["192.0.2.1:5060", "192.0.2.2:5070", "192.0.2.3:5061"].map(|at| at.parse().unwrap());
+        let config = SipConfig::new(udp, vec![]);
+        let ours = Addresses { udp, tcp: Some(tcp), tls: Some(tls) };
+        let peer = ([127, 0, 0, 1], 9).into();
+        let all = [Transport::Udp, Transport::Tcp, Transport::Tls];
+        let seen = all.map(|transport| ours.seen_from(&config, transport, peer).unwrap());
+        assert_eq!(seen, [udp, tcp, tls]);
+        assert_eq!(ours.heard_from(&config, peer).unwrap(), udp.ip());
+        let anywhere = Addresses { tcp: Some(([0, 0, 0, 0], 5_070).into()), ..ours };
+        let seen = anywhere.seen_from(&config, Transport::Tcp, peer).unwrap();
+        assert_eq!(seen, ([127, 0, 0, 1], 5_070).into(), "the one that leads there");
     }
 }

@@ -69,8 +69,9 @@ impl Agreement {
         media: &mut RtpSession,
         is_begun: bool,
     ) -> Result<()> {
-        let Terms { types, said, reports, is_held, srtp, .. } = &self.terms;
+        let Terms { types, said, reports, is_held, srtp, packet, .. } = &self.terms;
         media.protect(srtp.clone());
+        media.pace(*packet);
         media.report_to(*reports);
         let may_be_silent = self.may_be_silent() || !is_begun;
         media.renegotiate(now, *types, *said, *is_held || !is_begun, may_be_silent)

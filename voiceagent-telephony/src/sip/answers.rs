@@ -117,13 +117,20 @@ pub(super) fn session_expires(request: &Request) -> Option<SessionExpires> {
 }
 
 /// Whether whoever asks knows timers (RFC 4028, section 7.1).
-fn knows_timers(request: &Request) -> bool {
+pub(super) fn knows_timers(request: &Request) -> bool {
     let names = ["supported", "k", "require"];
     let is_told =
         |header: &&Header| names.iter().any(|name| header.name().eq_ignore_ascii_case(name));
     let told = request.headers().iter().filter(is_told);
     let mut options = told.flat_map(|header| header.value().split(','));
     options.any(|option| option.trim().eq_ignore_ascii_case("timer"))
+}
+
+/// How often whoever asks, and all on the way, let themselves be asked at most (RFC 4028, section 5).
+pub(super) fn least_interval(request: &Request) -> Option<Duration> {
+    let value = request.header_value("min-se")?;
+    let seconds: u32 = value.split(';').next()?.trim().parse().ok()?;
+    Some(Duration::from_secs(seconds.into()))
 }
 
 /// Whether nothing but the last answer may be sent without being confirmed (RFC 3262, section 3). We

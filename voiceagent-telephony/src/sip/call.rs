@@ -180,7 +180,8 @@ impl Offered {
         };
         let local = addresses.seen_from(config, peer.transport, peer.address);
         let local = local.map_err(unavailable)?;
-        let at = SocketAddr::new(local.ip(), 0);
+        let heard = addresses.heard_from(config, peer.address).map_err(unavailable)?;
+        let at = SocketAddr::new(heard, 0);
         let mut negotiation = Negotiation::new(config.codecs.clone(), config.srtp, at);
         let offer = answers::description(&request.original).ok_or(Refusal::Media)?;
         // Ports are for calls that can be.

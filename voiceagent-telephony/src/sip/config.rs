@@ -34,7 +34,8 @@ pub struct SipConfig {
     #[serde(default)]
     pub tls: Option<SipTls>,
     /// The address that others reach this host by, if it is behind a translator of addresses. If
-    /// not set, it is the one of `listen`, or the one that the way to each peer begins with.
+    /// not set, it is the one that is listened at, by whatever a peer talks to us, or the one that the
+    /// way to each peer begins with. Media comes to that of `listen`.
     #[serde(default)]
     pub public_ip: Option<IpAddr>,
     /// Who may call: the hosts and networks of the trunk or the PBX. What comes from elsewhere is

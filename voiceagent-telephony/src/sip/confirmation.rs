@@ -50,10 +50,11 @@ impl Confirmation {
             let timer = self.timer.insert(SessionTimer::new(now, asked));
             return timer.headers();
         }
-        if let Some(timer) = &mut self.timer {
-            timer.confirm(now);
-        }
-        vec![]
+        let Some(timer) = &mut self.timer else { return vec![] };
+        // Without a word of it in our answer there would be no timer for the other side any more
+        // (RFC 4028, section 7.2): it would not confirm the call again.
+        timer.go_on(now, answers::knows_timers(request), answers::least_interval(request));
+        timer.headers()
     }
 
     /// Our own request, with the description that holds where the other side takes no other.

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use rsipstack::{
     dialog::{dialog::DialogStateReceiver, invitation::InviteOption, invite_dialog::InviteDialog},
     sip::{
-        Auth, Header, HostWithPort, Param, Response, Scheme, StatusCodeKind, Uri,
+        Auth, Header, HostWithPort, Param, Response, Scheme, StatusCode, StatusCodeKind, Uri,
         prelude::HeadersExt as _,
     },
     transport::SipAddr,
@@ -38,6 +38,7 @@ use super::{
     refusal::code,
     session_timer::{SessionExpires, SessionTimer},
     sockets::Sockets,
+    target,
     transfer::{self, Transfers},
 };
 use crate::{
@@ -207,8 +208,8 @@ impl SipDial {
         offer: &str,
         early: &mut EarlyMedia<'_>,
     ) -> Result<Taken> {
-        let mut proof = None;
-        for proofs in 0.. {
+        let (mut proof, mut proofs, mut is_reliable) = (None, 0, false);
+        loop {
             let mut headers = answers::abilities();
             headers.extend(self.headers.iter().cloned());
             headers.extend(proof.take());
@@ -220,7 +221,8 @@ impl SipDial {
                 offer: Some(offer.as_bytes().to_vec()),
                 contact: contact.clone(),
                 headers: Some(headers),
-                support_prack: true,
+                // The stack reads nothing of a call while a `PRACK` waits for its answer.
+                support_prack: is_reliable,
                 call_id: Some(self.info.id.as_str().to_owned()),
                 ..InviteOption::default()
             };
@@ -232,6 +234,10 @@ impl SipDial {
             if answer.status_code.kind() == StatusCodeKind::Successful {
                 self.audience.reach(SipProgress::Answered);
                 return Ok(Taken { dialog, states, answer, early: early.description() });
+            }
+            if !is_reliable && requires_reliability(&answer) {
+                (is_reliable, proofs) = (true, 0);
+                continue;
             }
             let may_prove =
                 |challenge: &Challenge| proofs == 0 || challenge.is_stale && proofs < MOST_PROOFS;
@@ -246,9 +252,16 @@ impl SipDial {
             let uri = self.callee.to_string();
             let asked = Asked { method: "INVITE", uri: &uri, body: offer.as_bytes() };
             proof = Some(challenge.answer(credentials, asked)?);
+            proofs += 1;
         }
-        Err(SipRefusal::NotAllowed.into_error())
     }
+}
+
+/// Whether a call is refused only because it does not offer to acknowledge what comes before the
+/// answer (RFC 3261, section 21.4.16; RFC 3262, section 3).
+fn requires_reliability(answer: &Response) -> bool {
+    answer.status_code == StatusCode::ExtensionRequired
+        && answer.header_contains_token("Require", "100rel")
 }
 
 /// The address of somebody at a host.
@@ -298,7 +311,8 @@ impl Transport for SipDial {
         };
         let local = addresses.seen_from(config, peer.transport, peer.address)?;
         let mut sockets = Sockets::bind(ports, addresses.ip())?;
-        let at = SocketAddr::new(local.ip(), sockets.port());
+        let heard = addresses.heard_from(config, peer.address)?;
+        let at = SocketAddr::new(heard, sockets.port());
         let mut negotiation = Negotiation::new(config.codecs.clone(), config.srtp, at);
         let offer = negotiation.offer(self.is_protected)?;
         sockets.tell();
@@ -313,11 +327,15 @@ impl Transport for SipDial {
         };
         let Taken { dialog, states, answer, early: described } = taken?;
         let before = early.into_media();
-        self.consultation.taken(&dialog.id(), &answer, &self.callee.to_string());
         // Dropped from here on, it says goodbye.
         let mut line = Line::new(dialog, states, Arc::clone(dialogs), stack)
             .with_credentials(self.credentials.clone())
             .with_board(Arc::clone(board), self.controls.orders());
+        if target::is_unsaid(&answer) {
+            let why = "the answer does not say where the other side is";
+            return Err(Error::new(ErrorKind::Protocol, "call", why).with_provider("sip"));
+        }
+        self.consultation.taken(&line.dialog.id(), &answer, &self.callee.to_string());
         line.list();
         let described = if answer.body.is_empty() { described } else { Some(answer.body.clone()) };
         let described = described.and_then(|body| String::from_utf8(body).ok());

@@ -22,8 +22,9 @@ pub struct SipHandover(pub(super) mpsc::Sender<Order>);
 
 impl SipHandover {
     /// Asks the other side of this call to take the place that we have in the other one, and waits
-    /// until it has: its agent is told too then, and its session ends as transferred. Until then,
-    /// and if it comes to nothing, the conversation goes on.
+    /// until it has: its agent is told too then, and its session ends as transferred. Until then
+    /// the agent says to its end what it is saying and begins nothing; if it comes to nothing, it
+    /// answers what was said meanwhile, and the conversation goes on.
     ///
     /// # Errors
     ///

@@ -47,6 +47,7 @@ use super::{
     stream::Heard,
     streams::Streams,
     takeover::Takeover,
+    target,
     within::veil,
 };
 use crate::random::random_number;
@@ -214,7 +215,9 @@ async fn listen(
         let at = streams.listen(transport, at).await?;
         let (_, unused) = stack_mpsc::unbounded_channel();
         let (sender, _) = stack_mpsc::unbounded_channel();
-        let known = SipAddr::new(transport, SocketAddr::new(seen.ip(), at.port()).into());
+        let ip = config.public_ip;
+        let ip = ip.unwrap_or_else(|| SipConnection::resolve_bind_address(at).ip());
+        let known = SipAddr::new(transport, SocketAddr::new(ip, at.port()).into());
         let known = ChannelConnection::create_connection(unused, sender, known, None).await;
         layer.add_transport(SipConnection::Channel(known.map_err(|_| not_free())?));
         if transport == Transport::Tcp {
@@ -262,7 +265,8 @@ async fn run(
 async fn read(endpoint: &EndpointInnerRef, desk: &mut Desk, heard: Heard) {
     let (message, connection, from) = heard;
     let Err(refusal) = desk.admits(endpoint, &message) else {
-        let message = veil(&desk.office.dialogs, message);
+        let dialogs = &desk.office.dialogs;
+        let message = veil(dialogs, target::supply(dialogs, message, &from));
         let _ = endpoint.on_received_message(message, connection, &from).await;
         return;
     };

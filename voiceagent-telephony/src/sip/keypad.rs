@@ -22,9 +22,9 @@ pub(super) enum Order {
 pub struct Keypad(pub(super) mpsc::Sender<DtmfKey>);
 
 impl Keypad {
-    /// Presses a key for 160 ms, after those before. What the agent says waits meanwhile. Other
-    /// sides that take no keys get none. Of a call that ends and is not on hold, all keys are pressed
-    /// before.
+    /// Presses a key for 160 ms, after those before. What the agent says meanwhile is sent beside
+    /// them, and waits for none. Other sides that take no keys get none. Of a call that ends and is
+    /// not on hold, all keys are pressed before.
     ///
     /// # Errors
     ///

@@ -37,9 +37,9 @@ use crate::rtp::{RtpAction, RtpSession};
 mod describing;
 mod handing_on;
 
-/// Pieces and marks that may wait: as many as the link holds, and what the session says, 100 ms
-/// ahead, in the 7 s that all keys take which may wait.
-const QUEUE: usize = 64 + 384;
+/// Pieces and marks that may wait. The session is 100 ms ahead; others may be by as much as 9 s
+/// before an order behind what they play is held up.
+const QUEUE: usize = 448;
 
 /// How long we wait for the other side to say that it has heard our answer, before we speak all the
 /// same: what is said before is often cut off.
@@ -334,9 +334,9 @@ impl Leg {
         let can_update = answers::allows_update(&line.dialog.initial_request());
         self.confirmation = Confirmation::new(timer, can_update);
         self.pulse = Pulse::default();
-        self.transfers = transfers;
         // Nobody waits for the answers of whoever was there before.
-        self.teller = None;
+        self.transfers = transfers;
+        self.forget_transfer(peer).await?;
         self.offered = None;
         self.asking = JoinSet::new();
         self.media.meet(terms.said, party.address.ip());

@@ -1,14 +1,15 @@
 use std::{
     fmt,
     hash::{BuildHasher as _, RandomState},
-    net::{IpAddr, SocketAddr},
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    time::Duration,
 };
 
 use voiceagent_core::Result;
 
 use super::{
     SipSrtp,
-    sdp::{Beside, Crypto, Description, Direction, Media, Ours, PLAIN, PROTECTED},
+    sdp::{Beside, Crypto, Description, Direction, Media, Ours},
 };
 use crate::rtp::{OtherCodecs, PayloadTypes, RtpCodec, SrtpKeys, SrtpSuite, SrtpTerms};
 
@@ -28,6 +29,8 @@ pub(super) struct Terms {
     pub(super) is_silent: bool,
     /// How both sides protect what they send, if they do.
     pub(super) srtp: Option<SrtpTerms>,
+    /// How long our packets are.
+    pub(super) packet: Duration,
     /// It has our key in it where there is one.
     pub(super) answer: String,
 }
@@ -41,6 +44,7 @@ impl fmt::Debug for Terms {
             .field("is_held", &self.is_held)
             .field("is_silent", &self.is_silent)
             .field("srtp", &self.srtp)
+            .field("packet", &self.packet)
             .finish_non_exhaustive()
     }
 }
@@ -88,8 +92,8 @@ impl Negotiation {
     pub(super) fn answer(&mut self, offer: &str) -> Option<Terms> {
         let offer = Description::parse(offer)?;
         let (index, media) = self.choose(&offer)?;
-        let crypto = match media.protocol.as_str() {
-            PROTECTED => Some(media.crypto.first()?),
+        let crypto = match media.profile() {
+            Some(profile) if profile.is_protected => Some(media.crypto.first()?),
             _ => None,
         };
         let offered = media.codecs();
@@ -155,6 +159,7 @@ impl Negotiation {
             formats,
             direction: Direction::Both,
             crypto: self.own_crypto(),
+            has_feedback: false,
         };
         Ok(self.say(ours, Beside::default()).words.clone())
     }
@@ -166,16 +171,16 @@ impl Negotiation {
         let Said { ours: offered, beside, .. } = self.last.as_ref()?;
         let media = answer.media.get(beside.place());
         let media = media.filter(|media| media.kind == "audio" && media.port != 0)?;
-        let media = Some(media).filter(|media| self.can_take(media))?;
+        let is_such = |media: &&Media| media.profile() == Some(offered.profile());
+        let media = Some(media).filter(is_such).filter(|media| self.can_take(media))?;
         let srtp = match &offered.crypto {
-            None if media.protocol == PLAIN => None,
-            Some(ours) if media.protocol == PROTECTED => {
+            None => None,
+            Some(ours) => {
                 let is_taken =
                     |theirs: &&Crypto| (theirs.tag, theirs.suite) == (ours.tag, ours.suite);
                 let theirs = media.crypto.iter().find(is_taken)?.keys.clone();
                 Some(SrtpTerms { suite: ours.suite, ours: ours.keys.clone(), theirs })
             }
-            _ => return None,
         };
         let answered = media.codecs();
         let known = |(_, codec): &&(u8, RtpCodec)| self.codecs.contains(codec);
@@ -211,7 +216,9 @@ impl Negotiation {
         let reports = reports.filter(|reports: &SocketAddr| is_reachable(reports.ip()));
         let is_held = !ours.direction.sends();
         let is_silent = !ours.direction.reversed().sends();
-        Some(Terms { types, said, reports, is_held, is_silent, srtp, answer: words.clone() })
+        let (wanted, most) = media.packet;
+        let (packet, answer) = (audio.1.packet(wanted, most), words.clone());
+        Some(Terms { types, said, reports, is_held, is_silent, srtp, packet, answer })
     }
 
     fn own_crypto(&self) -> Option<Crypto> {
@@ -221,12 +228,14 @@ impl Negotiation {
 
     /// The medium that we take, with its place: one that is protected before one that is plain.
     fn choose<'a>(&self, offer: &'a Description) -> Option<(usize, &'a Media)> {
-        let profiles = [Some(PROTECTED), (self.srtp != SipSrtp::Required).then_some(PLAIN)];
-        profiles.into_iter().flatten().find_map(|profile| {
+        let profiles = [Some(true), (self.srtp != SipSrtp::Required).then_some(false)];
+        profiles.into_iter().flatten().find_map(|is_protected| {
             offer.media.iter().enumerate().find(|(_, media)| {
-                let can_be_done = profile == PLAIN || !media.crypto.is_empty();
+                let profile = media.profile();
+                let is_such = profile.is_some_and(|profile| profile.is_protected == is_protected);
+                let can_be_done = !is_protected || !media.crypto.is_empty();
                 let is_audio = media.kind == "audio" && media.port != 0;
-                is_audio && media.protocol == profile && can_be_done && self.can_take(media)
+                is_audio && is_such && can_be_done && self.can_take(media)
             })
         })
     }
@@ -263,6 +272,7 @@ fn taken(media: &Media, (number, codec): (u8, RtpCodec), crypto: Option<Crypto>)
         noise: Some(NOISE).filter(|noise| rate == 8_000 && media.has(*noise)),
         direction,
         crypto,
+        has_feedback: media.profile().is_some_and(|profile| profile.has_feedback),
     })
 }
 
@@ -285,9 +295,15 @@ const KEYS: u8 = 101;
 /// The payload type of comfort noise (RFC 3389, section 6).
 const NOISE: u8 = 13;
 
-/// Whether packets can be sent there.
-const fn is_reachable(address: IpAddr) -> bool {
-    !address.is_unspecified() && !address.is_multicast()
+/// Whether packets can be sent there, to one host.
+fn is_reachable(address: IpAddr) -> bool {
+    !address.is_unspecified() && !is_of_many(address)
+}
+
+/// Whether an address is that of many hosts: none of them is the other side alone.
+fn is_of_many(address: IpAddr) -> bool {
+    let address = address.to_canonical();
+    address.is_multicast() || address == IpAddr::V4(Ipv4Addr::BROADCAST)
 }
 
 #[cfg(test)]

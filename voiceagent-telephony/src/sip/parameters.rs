@@ -6,6 +6,7 @@ use voiceagent_core::{
     transport::{CallInfo, Media},
 };
 
+use super::lists;
 use crate::{media_stream::is_name, random::random_name};
 
 /// What is taken of a header, and of how many.
@@ -52,13 +53,9 @@ fn parameters(request: &Request) -> BTreeMap<String, String> {
 }
 
 /// The user of an address with or without a name before it and parameters behind it; of a phone's
-/// address, the number.
+/// address, the number; of a list, of its first.
 pub(super) fn user_of(value: &str) -> Option<String> {
-    // The name before may be quoted and hold anything.
-    let address = match value.rsplit_once('<') {
-        Some((_, address)) => address.split('>').next()?,
-        None => value.split([';', ',']).next()?,
-    };
+    let (address, _) = lists::address(lists::entries(value).next()?);
     let (scheme, rest) = address.trim().split_once(':')?;
     let user = match scheme.to_ascii_lowercase().as_str() {
         "sip" | "sips" => rest.split_once('@')?.0,
@@ -86,6 +83,13 @@ mod tests {
             ("sip:host", None),
             ("<sip:a b@host>", None),
             ("mailto:a@b", None),
+            (r#""Ann, <a>" <sip:+14155550100@h>, <tel:+14155550999>"#, Some("+14155550100")),
+            ("<sip:last@h>;reason=no-answer, <sip:first@h>;reason=busy", Some("last")),
+            ("sip:last@h;reason=busy,<sip:first@h>", Some("last")),
+            ("<sip:a,b@h>, <sip:c@h>", Some("a,b")),
+            (r#""a \" <b>" <sip:1001@h>"#, Some("1001")),
+            (r#""Ann <sip:1001@h>"#, Some("1001")),
+            ("<sip:1001@h", Some("1001")),
             ("", None),
         ] {
             assert_eq!(user_of(address).as_deref(), user, "{address}");

@@ -19,6 +19,7 @@ use super::{
     addresses::{Addresses, contact},
     answers,
     digest::{Asked, Challenge},
+    lists,
     outside::{ask, via},
     quiet::quiet,
     reach::SipNeighbor,
@@ -115,7 +116,12 @@ impl Registrar {
                 }
             };
             if failures > 0 || wait.is_zero() {
-                sleep(wait).await;
+                tokio::select! {
+                    () = sleep(wait) => {}
+                    () = self.returns() => {
+                        info!(%registrar, "the registrar answers again, and is asked anew");
+                    }
+                }
                 continue;
             }
             let (since, address) = (Instant::now(), self.address());
@@ -206,10 +212,10 @@ impl Registrar {
     fn granted(&self, answer: &Response, asked: u32) -> u32 {
         let ours = self.contact.to_string();
         let known = answer.headers().iter().filter(|header| matches!(header, Header::Contact(_)));
-        let at_ours = known.flat_map(|header| header.value().split(',')).find_map(|entry| {
-            let (address, parameters) = entry.trim().strip_prefix('<')?.split_once('>')?;
+        let at_ours = known.flat_map(|header| lists::entries(header.value())).find_map(|entry| {
+            let (address, parameters) = lists::address(entry);
             let is_ours = address.split(';').next() == ours.split(';').next();
-            let expires = parameters.split(';').find_map(|part| {
+            let expires = lists::parameters(parameters).find_map(|part| {
                 let (name, value) = part.split_once('=')?;
                 name.trim().eq_ignore_ascii_case("expires").then_some(value)
             })?;

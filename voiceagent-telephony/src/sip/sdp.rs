@@ -1,11 +1,13 @@
 mod crypto;
 mod ours;
+mod profile;
 
 use std::net::IpAddr;
 
 pub(super) use self::{
     crypto::Crypto,
-    ours::{Beside, Ours, PLAIN, PROTECTED},
+    ours::{Beside, Ours},
+    profile::Profile,
 };
 use crate::rtp::RtpCodec;
 
@@ -24,6 +26,7 @@ pub(super) struct Description {
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Media {
     pub(super) kind: String,
+    /// 0 where the medium is refused, or the port cannot be read.
     pub(super) port: u16,
     pub(super) protocol: String,
     /// As they are written: an answer repeats them.
@@ -36,6 +39,8 @@ pub(super) struct Media {
     pub(super) direction: Direction,
     /// The protections that are offered and that we can do, the best liked first.
     pub(super) crypto: Vec<Crypto>,
+    /// How long a packet should be, and may be at most, in whole milliseconds (`ptime`, `maxptime`).
+    pub(super) packet: (Option<u16>, Option<u16>),
 }
 
 /// Which side sends.
@@ -98,11 +103,11 @@ impl Description {
                 if media.len() == MOST_MEDIA {
                     return None;
                 }
-                media.push(Media::parse(value, address, direction)?);
+                media.push(Media::parse(value, address, direction));
                 continue;
             }
             match (kind, media.last_mut()) {
-                ("c", Some(media)) => media.address = parse_connection(value).or(media.address),
+                ("c", Some(media)) => media.address = parse_connection(value),
                 ("c", None) => address = parse_connection(value),
                 ("a", Some(media)) => media.read_attribute(value),
                 ("a", None) => direction = Direction::parse(value).unwrap_or(direction),
@@ -133,16 +138,36 @@ fn parse_reports(value: &str) -> Option<(Option<IpAddr>, u16)> {
     (rest.trim().is_empty() || host.is_some()).then_some((host, port))
 }
 
+/// `20`, or `2.5`, of which the whole part counts. 0 says nothing.
+fn parse_millis(value: &str) -> Option<u16> {
+    value.trim().split('.').next()?.parse().ok().filter(|millis| *millis != 0)
+}
+
 impl Media {
-    fn parse(value: &str, address: Option<IpAddr>, direction: Direction) -> Option<Self> {
+    /// What cannot be read of one medium is no fault of the others: it is one without a port, which
+    /// is refused, with words that can stand in an answer.
+    fn parse(value: &str, address: Option<IpAddr>, direction: Direction) -> Self {
         let mut words = value.split_whitespace();
-        let kind = words.next()?.to_owned();
-        let port = words.next()?.split('/').next()?.parse().ok()?;
-        let protocol = words.next()?.to_owned();
-        let formats = words.map(str::to_owned).collect();
-        let (maps, crypto) = (Vec::new(), Vec::new());
-        let reports = None;
-        Some(Self { kind, port, protocol, formats, address, reports, maps, direction, crypto })
+        let kind = words.next().unwrap_or("-").to_owned();
+        let port = words.next().and_then(|port| port.split('/').next()?.parse().ok());
+        let protocol = words.next().unwrap_or("-").to_owned();
+        Self {
+            kind,
+            port: port.unwrap_or(0),
+            protocol,
+            formats: words.map(str::to_owned).collect(),
+            address,
+            reports: None,
+            maps: Vec::new(),
+            direction,
+            crypto: Vec::new(),
+            packet: (None, None),
+        }
+    }
+
+    /// What its packets go by, if we can do that.
+    pub(super) fn profile(&self) -> Option<Profile> {
+        Profile::parse(&self.protocol)
     }
 
     fn read_attribute(&mut self, value: &str) {
@@ -154,6 +179,10 @@ impl Media {
             self.maps.push(map);
         } else if let Some(reports) = value.strip_prefix("rtcp:") {
             self.reports = parse_reports(reports);
+        } else if let Some(length) = value.strip_prefix("ptime:") {
+            self.packet.0 = parse_millis(length);
+        } else if let Some(length) = value.strip_prefix("maxptime:") {
+            self.packet.1 = parse_millis(length);
         } else if let Some(crypto) = value.strip_prefix("crypto:").and_then(Crypto::parse)
             && self.crypto.len() < MOST_KEYS
         {

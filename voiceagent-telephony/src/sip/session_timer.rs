@@ -126,6 +126,18 @@ impl SessionTimer {
         self.interval.max(self.least)
     }
 
+    /// The other side has confirmed the call and has not said how it goes on: as before, and by us
+    /// where it does not know timers, but not more often than it lets itself be asked (RFC 4028,
+    /// section 9).
+    pub(super) fn go_on(&mut self, now: CallTime, is_supported: bool, least: Option<Duration>) {
+        self.is_supported = is_supported;
+        if !is_supported {
+            self.refreshes = Refresher::Us;
+        }
+        self.interval = self.asked().max(least.unwrap_or_default());
+        self.confirm(now);
+    }
+
     /// Both sides know again that the call goes on.
     pub(super) fn confirm(&mut self, now: CallTime) {
         self.last = now;

@@ -189,3 +189,38 @@ async fn write<S: AsyncWrite + Unpin>(socket: &mut S, bytes: &[u8]) -> bool {
     };
     matches!(timeout(PATIENCE, writing).await, Ok(Ok(())))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use rsipstack::{EndpointBuilder, transport::TransportLayer};
+    use tokio::io::duplex;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_side_for_which_too_many_messages_wait_is_left_and_gets_none_of_them() {
+        let text = "OPTIONS sip:a@h SIP/2.0\r\nVia: SIP/2.0/TCP h;branch=z9hG4bK1\r\n\r\n";
+        let message = SipMessage::try_from(text.as_bytes()).unwrap();
+        let length = message.to_bytes().len();
+        for (waiting, written) in [(BACKLOG, BACKLOG * length), (BACKLOG + 1, 0)] {
+            let token = CancellationToken::new();
+            let layer = TransportLayer::new(token.clone());
+            let endpoint = EndpointBuilder::new().with_transport_layer(layer).build();
+            let (ours, mut theirs) = duplex(1_024);
+            let who = (Transport::Tcp, ([127, 0, 0, 1], 9).into());
+            let stream = Stream::open(ours, who, Arc::clone(&endpoint.inner), token).await.unwrap();
+            let connection = stream.connection();
+            for _ in 0..waiting {
+                connection.send(message.clone(), None).await.unwrap();
+            }
+            let (heard, _hearing) = mpsc::channel(1);
+            let (endpoint, mut read) = (Arc::downgrade(&endpoint.inner), Vec::new());
+            // A side that is read from and says nothing is left, too, after a while.
+            let running = stream.run(heard, &endpoint);
+            let ((), reading) = tokio::join!(running, theirs.read_to_end(&mut read));
+            assert_eq!(reading.unwrap(), written, "{waiting}");
+        }
+    }
+}

@@ -26,8 +26,8 @@ pub(super) struct Takeover {
     pub(super) expires: Option<SessionExpires>,
     pub(super) transfers: Transfers,
     office: Arc<Office>,
-    /// The address of ours that the other side reaches.
-    ip: IpAddr,
+    /// The address of ours that media of the other side reaches.
+    heard: IpAddr,
 }
 
 impl Takeover {
@@ -47,6 +47,8 @@ impl Takeover {
         let peer = Peer::of(request).ok_or(Refusal::Unavailable)?;
         let local = addresses.seen_from(config, peer.transport, peer.address);
         let local = local.map_err(|_| Refusal::Unavailable)?;
+        let heard = addresses.heard_from(config, peer.address);
+        let heard = heard.map_err(|_| Refusal::Unavailable)?;
         let offer = answers::description(&request.original).ok_or(Refusal::Media)?.to_owned();
         let contact = contact(local, peer.transport, None);
         let (sender, states) = dialogs.new_dialog_state_channel();
@@ -57,9 +59,8 @@ impl Takeover {
             .with_credentials(config.credentials_for(peer.address.ip()))
             .with_board(Arc::clone(board), orders.clone());
         let transfers = Transfers::new(config.directory.clone(), peer);
-        let ip = local.ip();
         let office = Arc::clone(office);
-        Ok((Self { line, offer, peer, expires, transfers, office, ip }, orders))
+        Ok((Self { line, offer, peer, expires, transfers, office, heard }, orders))
     }
 
     pub(super) fn dialog(&self) -> InviteDialog {
@@ -69,7 +70,7 @@ impl Takeover {
     /// What we say of the ports that the call has.
     pub(super) fn negotiation(&self, sockets: &Sockets) -> Negotiation {
         let config = &self.office.config;
-        let at = (self.ip, sockets.port()).into();
+        let at = (self.heard, sockets.port()).into();
         Negotiation::new(config.codecs.clone(), config.srtp, at)
     }
 }

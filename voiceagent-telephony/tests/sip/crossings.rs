@@ -199,3 +199,15 @@ async fn cp52_whatever_comes_before_the_acknowledgement_is_put_off_and_taken_beh
     phone.ask(&answer, "BYE", 9, "", "").await;
     assert_eq!(told(&mut link).await, Some(Inbound::HungUp));
 }
+
+#[tokio::test]
+async fn an_answer_within_a_call_that_says_no_address_is_acknowledged_at_the_one_of_before() {
+    let Taken { mut phone, link, .. } = Taken::by(OURS).await;
+    pause();
+    let ours = phone.request_within("INVITE", HALF * 2).await;
+    phone.answer_from(&ours, "200 OK", "", OURS, &phone.description()).await;
+    let ack = phone.request("ACK").await;
+    assert_eq!((ack.number(), ack.uri()), (ours.number(), ours.uri()));
+    drop(link);
+    assert_eq!(phone.request("BYE").await.uri(), ours.uri());
+}

@@ -1,4 +1,4 @@
-use std::time::Duration;
+use std::{net::SocketAddr, time::Duration};
 
 use sha2::{Digest as _, Sha256};
 use tokio::{task::JoinHandle, time::timeout};
@@ -9,13 +9,13 @@ use voiceagent_core::{
 };
 use voiceagent_telephony::{
     control::Callee,
-    sip::{SipCaller, SipDial, SipRefusal, SipServer, SipTrunk},
+    sip::{SipCaller, SipConsultation, SipDial, SipHandover, SipRefusal, SipServer, SipTrunk},
 };
-
-use voiceagent_testkit::phone::SipPhone;
+use voiceagent_testkit::phone::{SipPhone, SipSeen};
 
 use crate::{
     phone::{Phone, Request},
+    replaces::named,
     server::{SOON, Server, told},
 };
 
@@ -192,6 +192,57 @@ async fn what_was_described_before_the_answer_counts_where_the_answer_does_not_s
 }
 
 #[tokio::test]
+async fn reliable_rings_are_offered_only_to_a_side_that_requires_them() {
+    let offers = |invite: &Request| {
+        let mut options = invite.headers("Supported").flat_map(|value| value.split(','));
+        options.any(|option| option.trim() == "100rel")
+    };
+    let mut phone = Phone::start().await;
+    let trunk = |trunk: SipTrunk| trunk.with_login("agent", Secret::new("secret"));
+    let (caller, _server) = caller(&phone, trunk).await;
+    let opening = open(dial(&caller));
+    let challenge = "Proxy-Authenticate: Digest realm=\"t\", nonce=\"n1\"\r\n";
+    // The proof counts anew for the request that offers what is required.
+    let mut numbers = vec![];
+    for (status, headers, is_offered) in [
+        ("407 Proxy Authentication Required", challenge, false),
+        ("421 Extension Required", "Require: 100rel\r\n", false),
+        ("407 Proxy Authentication Required", challenge, true),
+    ] {
+        let invite = phone.request("INVITE").await;
+        assert_eq!(offers(&invite), is_offered, "{}", invite.text);
+        phone.answer(&invite, status, headers, "").await;
+        phone.request("ACK").await;
+        numbers.push(invite.number());
+    }
+    assert!(numbers.is_sorted_by(|one, next| one < next), "{numbers:?}");
+    let invite = phone.request("INVITE").await;
+    assert!(offers(&invite) && invite.proof("nonce") == "n1", "{}", invite.text);
+    let reliable = "Require: 100rel\r\nRSeq: 7\r\n";
+    phone.answer(&invite, "180 Ringing", reliable, "").await;
+    let prack = phone.request("PRACK").await;
+    phone.answer(&prack, "200 OK", "", "").await;
+    phone.answer(&invite, "200 OK", "", &phone.description()).await;
+    phone.request("ACK").await;
+    drop(timeout(SOON, opening).await.unwrap().unwrap().unwrap());
+    phone.request("BYE").await;
+}
+
+#[tokio::test]
+async fn whoever_requires_what_was_offered_already_is_not_asked_again() {
+    let mut phone = Phone::start().await;
+    let (caller, _server) = caller(&phone, |trunk| trunk).await;
+    let opening = open(dial(&caller));
+    for _ in 0..2 {
+        let invite = phone.request("INVITE").await;
+        phone.answer(&invite, "421 Extension Required", "Require: 100rel\r\n", "").await;
+        phone.request("ACK").await;
+    }
+    let refused = timeout(SOON, opening).await.unwrap().unwrap().unwrap_err();
+    assert_eq!(SipRefusal::of(&refused), Some(SipRefusal::Other(421)));
+}
+
+#[tokio::test]
 async fn a_trunk_with_protected_media_is_offered_nothing_else() {
     let mut phone = Phone::start().await;
     let (caller, _server) = caller(&phone, |trunk| trunk.with_srtp(true)).await;
@@ -207,50 +258,88 @@ async fn a_trunk_with_protected_media_is_offered_nothing_else() {
     phone.answer(&bye, "200 OK", "", "").await;
 }
 
-#[tokio::test]
-async fn a_caller_is_handed_over_to_whom_we_have_called_and_talked_to() {
-    let mut colleague = Phone::start().await;
-    let mut config = Server::config();
-    config.trunk = Some(SipTrunk::new(format!("sip:{}", colleague.address())));
-    config.directory = config.directory.with_target("ann", "+14155550100".parse().unwrap());
-    let server = SipServer::bind(config).await.unwrap();
-    let (caller, address) = (server.caller(), server.local_addr());
-    let (sender, mut calls) = tokio::sync::mpsc::channel(4);
-    let _server = tokio::spawn(server.serve(move |call| {
-        let sender = sender.clone();
-        async move { drop(sender.send(call).await) }
-    }));
-    let mut customer = SipPhone::call(address, "attended1", "").await;
-    let call = timeout(SOON, calls.recv()).await.unwrap().unwrap();
-    let handover = call.handover();
-    let mut link = Box::new(call).open().await.unwrap();
-    customer.message("SIP/2.0 200").await;
-    let dial = dial(&caller);
-    let consultation = dial.consultation();
-    assert_eq!(handover.to(&consultation).await.unwrap_err().kind(), ErrorKind::Closed);
-    let opening = open(dial);
-    let invite = colleague.request("INVITE").await;
-    colleague.answer(&invite, "200 OK", "", &colleague.description()).await;
-    let _colleagues = timeout(SOON, opening).await.unwrap().unwrap().unwrap();
-    let handing = || {
-        let (handover, consultation) = (handover.clone(), consultation.clone());
-        tokio::spawn(async move { handover.to(&consultation).await })
-    };
-    let is_refer = |message: &&String| message.starts_with("REFER ");
-    let progress = async |customer: &mut SipPhone, status: &str| {
+/// A caller, and somebody whom we have called to hand them over to.
+struct Attended {
+    customer: SipPhone,
+    link: Link<Outbound, Inbound>,
+    handover: SipHandover,
+    colleague: Phone,
+    /// Our request to the colleague.
+    invite: Request,
+    consultation: SipConsultation,
+    address: SocketAddr,
+    _colleagues: Link<Outbound, Inbound>,
+    _server: JoinHandle<()>,
+}
+
+impl Attended {
+    async fn begin() -> Self {
+        let mut colleague = Phone::start().await;
+        let mut config = Server::config();
+        config.trunk = Some(SipTrunk::new(format!("sip:{}", colleague.address())));
+        config.directory = config.directory.with_target("ann", "+14155550100".parse().unwrap());
+        let server = SipServer::bind(config).await.unwrap();
+        let (caller, address) = (server.caller(), server.local_addr());
+        let (sender, mut calls) = tokio::sync::mpsc::channel(4);
+        let serving = tokio::spawn(server.serve(move |call| {
+            let sender = sender.clone();
+            async move { drop(sender.send(call).await) }
+        }));
+        let mut customer = SipPhone::call(address, "attended1", "").await;
+        let call = timeout(SOON, calls.recv()).await.unwrap().unwrap();
+        let handover = call.handover();
+        let link = Box::new(call).open().await.unwrap();
+        customer.message("SIP/2.0 200").await;
+        let dial = dial(&caller);
+        let consultation = dial.consultation();
+        assert_eq!(handover.to(&consultation).await.unwrap_err().kind(), ErrorKind::Closed);
+        let opening = open(dial);
+        let invite = colleague.request("INVITE").await;
+        colleague.answer(&invite, "200 OK", "", &colleague.description()).await;
+        let colleagues = timeout(SOON, opening).await.unwrap().unwrap().unwrap();
+        Self {
+            customer,
+            link,
+            handover,
+            colleague,
+            invite,
+            consultation,
+            address,
+            _colleagues: colleagues,
+            _server: serving,
+        }
+    }
+
+    /// Hands over, up to when the customer has been asked so many times; what they were asked.
+    async fn hand_over(&mut self, times: usize) -> (JoinHandle<Result<()>>, String) {
+        let (handover, consultation) = (self.handover.clone(), self.consultation.clone());
+        let handing = tokio::spawn(async move { handover.to(&consultation).await });
+        let is_refer = |message: &&String| message.starts_with("REFER ");
+        let is_asked = |seen: &SipSeen| seen.messages.iter().filter(is_refer).count() == times;
+        let seen = self.customer.sees(is_asked).await;
+        assert_eq!(told(&mut self.link).await, Some(Inbound::HandingOver(true)));
+        (handing, seen.messages.iter().rfind(is_refer).unwrap().clone())
+    }
+
+    /// The customer tells what has come of it.
+    async fn tell(&mut self, status: &str) {
         let headers = "Event: refer\r\nSubscription-State: terminated\r\n\
                        Content-Type: message/sipfrag\r\n";
-        customer.request("NOTIFY", headers, &format!("SIP/2.0 {status}\r\n")).await;
-    };
-    // Whoever asks is told when it comes to nothing, and the session is not.
-    let refused = handing();
-    customer.sees(|seen| seen.messages.iter().any(|message| is_refer(&message))).await;
-    progress(&mut customer, "603 Decline").await;
+        self.customer.request("NOTIFY", headers, &format!("SIP/2.0 {status}\r\n")).await;
+    }
+}
+
+#[tokio::test]
+async fn a_caller_is_handed_over_to_whom_we_have_called_and_talked_to() {
+    let mut attended = Attended::begin().await;
+    // Whoever asks is told why it comes to nothing, and the session only that the call goes on.
+    let (refused, _) = attended.hand_over(1).await;
+    attended.tell("603 Decline").await;
     let refused = timeout(SOON, refused).await.unwrap().unwrap().unwrap_err();
     assert_eq!(refused.kind(), ErrorKind::Rejected);
-    let handed = handing();
-    let seen = customer.sees(|seen| seen.messages.iter().filter(is_refer).count() == 2).await;
-    let refer = seen.messages.iter().rfind(is_refer).unwrap();
+    assert_eq!(told(&mut attended.link).await, Some(Inbound::HandingOver(false)));
+    let (handed, refer) = attended.hand_over(2).await;
+    let Attended { invite, colleague, .. } = &attended;
     let ours = invite.header("From").split_once("tag=").unwrap().1;
     let place = format!(
         "Refer-To: <sip:phone@{}?Replaces={}%3Bto-tag%3Dphone%3Bfrom-tag%3D{ours}>\r\n",
@@ -258,7 +347,37 @@ async fn a_caller_is_handed_over_to_whom_we_have_called_and_talked_to() {
         invite.header("Call-ID")
     );
     assert!(refer.contains(&place), "{refer} {place}");
-    progress(&mut customer, "200 OK").await;
+    attended.tell("200 OK").await;
     timeout(SOON, handed).await.unwrap().unwrap().unwrap();
-    assert_eq!(told(&mut link).await, Some(Inbound::Transferred));
+    assert_eq!(told(&mut attended.link).await, Some(Inbound::Transferred));
+}
+
+#[tokio::test]
+async fn whoever_takes_the_place_of_a_caller_who_is_being_handed_over_is_spoken_to() {
+    let mut attended = Attended::begin().await;
+    let (handing, _) = attended.hand_over(1).await;
+    let answer = attended.customer.message("SIP/2.0 200").await;
+    let place = named("attended1", &answer, "");
+    let mut other = SipPhone::call(attended.address, "attended2", &place).await;
+    other.message("SIP/2.0 200").await;
+    assert_eq!(told(&mut attended.link).await, Some(Inbound::HandingOver(false)));
+    let gone = timeout(SOON, handing).await.unwrap().unwrap().unwrap_err();
+    assert_eq!(gone.kind(), ErrorKind::Closed);
+}
+
+#[tokio::test]
+async fn a_call_whose_answer_does_not_say_where_it_comes_from_is_acknowledged_and_ended() {
+    for contact in ["", "no address"] {
+        let mut phone = Phone::start().await;
+        let (caller, _server) = caller(&phone, |trunk| trunk).await;
+        let opening = open(dial(&caller));
+        let invite = phone.request("INVITE").await;
+        phone.answer_from(&invite, "200 OK", contact, "", &phone.description()).await;
+        assert_eq!(phone.request("ACK").await.number(), invite.number());
+        let refused = timeout(SOON, opening).await.unwrap().unwrap().unwrap_err();
+        assert_eq!(refused.kind(), ErrorKind::Protocol, "{refused}");
+        let bye = phone.request("BYE").await;
+        assert_eq!(bye.uri(), format!("sip:{}", phone.address()));
+        phone.answer(&bye, "200 OK", "", "").await;
+    }
 }

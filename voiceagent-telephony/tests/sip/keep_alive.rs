@@ -100,3 +100,23 @@ async fn a_registrar_that_has_been_away_is_told_at_once_where_we_are() {
     assert_eq!(anew.header("Call-ID"), told.header("Call-ID"));
     assert_eq!(anew.number(), told.number() + 1);
 }
+
+#[tokio::test]
+async fn a_registrar_that_returns_is_told_before_a_refused_registration_would_be_tried_again() {
+    let mut phone = Phone::start().await;
+    let mut config = Server::config();
+    let account = SipAccount::new(phone.address(), "agent", Secret::new("secret"))
+        .with_domain("pbx.example")
+        .with_keep_alive(OFTEN);
+    config.accounts.push(account);
+    let _server = Server::start(config).await;
+    let told = phone.request("REGISTER").await;
+    phone.answer(&told, "503 Service Unavailable", "Retry-After: 600\r\n", "").await;
+    let asked = phone.request("OPTIONS").await;
+    phone.answer(&asked, "503 Service Unavailable", "", "").await;
+    let asked = phone.request("OPTIONS").await;
+    phone.answer(&asked, "200 OK", "", "").await;
+    let anew = phone.request("REGISTER").await;
+    assert_eq!(anew.number(), told.number() + 1);
+    phone.answer(&anew, "200 OK", "Expires: 3600\r\n", "").await;
+}

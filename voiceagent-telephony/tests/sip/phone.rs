@@ -67,7 +67,12 @@ impl Request {
 
 impl Phone {
     pub(crate) async fn start() -> Self {
-        let bind = || UdpSocket::bind("127.0.0.1:0");
+        Self::start_at("127.0.0.1").await
+    }
+
+    /// A phone on another host.
+    pub(crate) async fn start_at(host: &str) -> Self {
+        let bind = || UdpSocket::bind((host, 0));
         let (signals, media) = (bind().await.unwrap(), bind().await.unwrap());
         Self { signals, media, number: 0, known: Vec::new() }
     }
@@ -106,7 +111,7 @@ impl Phone {
         self.answer_from(request, status, &contact, headers, body).await;
     }
 
-    /// The same, from somebody who is at another address from now on.
+    /// The same, from somebody who is at another address from now on, or says none.
     pub(crate) async fn answer_from(
         &self,
         request: &Request,
@@ -120,8 +125,12 @@ impl Phone {
             .flat_map(|name| request.headers(name).map(move |value| format!("{name}: {value}\r\n")))
             .collect();
         let tag = if request.header("To").contains("tag=") { "" } else { ";tag=phone" };
+        let contact = match contact {
+            "" => String::new(),
+            contact => format!("Contact: <{contact}>\r\n"),
+        };
         let answer = format!(
-            "SIP/2.0 {status}\r\n{copied}To: {}{tag}\r\nContact: <{contact}>\r\n{headers}\
+            "SIP/2.0 {status}\r\n{copied}To: {}{tag}\r\n{contact}{headers}\
              Content-Type: application/sdp\r\nContent-Length: {}\r\n\r\n{body}",
             request.header("To"),
             body.len()
@@ -131,16 +140,8 @@ impl Phone {
 
     /// Calls an agent at a server, through whoever is at the address.
     pub(crate) async fn call(&self, server: SocketAddr, through: SocketAddr, headers: &str) {
-        let (body, local) = (self.description(), self.address());
-        let invite = format!(
-            "INVITE sip:agent@{server} SIP/2.0\r\n\
-             Via: SIP/2.0/UDP {local};branch=z9hG4bKcall\r\nMax-Forwards: 70\r\n\
-             From: <sip:ann@{local}>;tag=phone\r\nTo: <sip:agent@{server}>\r\n\
-             Call-ID: of{local}\r\nCSeq: 1 INVITE\r\nContact: <sip:ann@{local}>\r\n{headers}\
-             Content-Type: application/sdp\r\nContent-Length: {}\r\n\r\n{body}",
-            body.len()
-        );
-        self.signals.send_to(invite.as_bytes(), through).await.unwrap();
+        let call = format!("of{}", self.address());
+        self.invite((server, through), &call, headers, &self.description()).await;
     }
 
     /// Asks a server whether it is there.
@@ -157,16 +158,28 @@ impl Phone {
 
     /// Calls an agent at a server with this description, and a name of its own for the call.
     pub(crate) async fn call_with(&self, server: SocketAddr, call: &str, body: &str) {
+        self.invite((server, server), call, "", body).await;
+    }
+
+    /// Calls so with such headers, through whoever is at the second address.
+    pub(crate) async fn invite(
+        &self,
+        (server, through): (SocketAddr, SocketAddr),
+        call: &str,
+        headers: &str,
+        body: &str,
+    ) {
         let local = self.address();
+        let branch = call.replace([':', '.'], "");
         let invite = format!(
             "INVITE sip:agent@{server} SIP/2.0\r\n\
-             Via: SIP/2.0/UDP {local};branch=z9hG4bK{call}\r\nMax-Forwards: 70\r\n\
+             Via: SIP/2.0/UDP {local};branch=z9hG4bK{branch}\r\nMax-Forwards: 70\r\n\
              From: <sip:ann@{local}>;tag=phone\r\nTo: <sip:agent@{server}>\r\n\
-             Call-ID: {call}\r\nCSeq: 1 INVITE\r\nContact: <sip:ann@{local}>\r\n\
+             Call-ID: {call}\r\nCSeq: 1 INVITE\r\nContact: <sip:ann@{local}>\r\n{headers}\
              Content-Type: application/sdp\r\nContent-Length: {}\r\n\r\n{body}",
             body.len()
         );
-        self.signals.send_to(invite.as_bytes(), server).await.unwrap();
+        self.signals.send_to(invite.as_bytes(), through).await.unwrap();
     }
 
     /// Sends a request within a call, of which this is a message of the other side: its `INVITE`,

@@ -127,3 +127,28 @@ async fn a_description_that_is_refused_does_not_change_how_often_the_call_is_con
     let ended = timeout(seconds(90), ended).await;
     assert!(ended.is_err(), "{ended:?}");
 }
+
+#[tokio::test]
+async fn whoever_describes_the_call_anew_is_told_that_it_is_still_to_be_confirmed() {
+    let timer = "Supported: timer\r\nSession-Expires: 90;refresher=uac\r\n";
+    let Begun { mut phone, answer, link, .. } = Begun::with(Server::config(), timer).await;
+    let described = phone.description();
+    for (number, method, headers, expected, required) in [
+        (2, "INVITE", "Supported: timer\r\n", "90;refresher=uac", Some("timer")),
+        (3, "UPDATE", "Supported: timer\r\n", "90;refresher=uac", Some("timer")),
+        (4, "UPDATE", "k: timer\r\nMin-SE: 120\r\n", "120;refresher=uac", Some("timer")),
+        // Whoever does not say that it knows timers is confirmed by us.
+        (5, "INVITE", "", "120;refresher=uas", None),
+    ] {
+        let headers = format!("{headers}Content-Type: application/sdp\r\n");
+        phone.ask(&answer, method, number, &headers, &described).await;
+        let taken = phone.answer_to(method, number).await;
+        assert!(taken.text.starts_with("SIP/2.0 200"), "{}", taken.text);
+        assert_eq!(taken.headers("Session-Expires").next(), Some(expected), "{}", taken.text);
+        assert_eq!(taken.headers("Require").next(), required, "{}", taken.text);
+        if method == "INVITE" {
+            phone.ask(&answer, "ACK", number, "", "").await;
+        }
+    }
+    drop(link);
+}

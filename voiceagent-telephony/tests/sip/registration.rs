@@ -281,3 +281,22 @@ async fn a_registration_whose_connection_is_lost_is_made_anew_at_once() {
     }
     timeout(SOON, listener.accept()).await.unwrap().unwrap();
 }
+
+#[tokio::test]
+async fn what_was_granted_is_read_in_all_forms_of_an_address() {
+    for form in [
+        r#""agent" <URI>;expires=1"#,
+        "URI;expires=1",
+        r#"<URI>;q="a,b";expires=1"#,
+        r#"<URI>;x=";expires=99";EXPIRES = 1"#,
+        r#""a, <b>" <sip:other@192.0.2.1>;expires=99, "agent, <a>" <URI;ob>;expires=1"#,
+    ] {
+        let (registrar, _server) = Registrar::start().await;
+        let first = registrar.next(None).await;
+        let contact = first.header("Contact").trim_matches(['<', '>']);
+        let granted = format!("Contact: {}\r\n", form.replace("URI", contact));
+        registrar.answer(&first, "200 OK", &granted).await;
+        let renewed = registrar.next(Some(&first)).await;
+        assert_eq!(renewed.number(), first.number() + 1, "{form}");
+    }
+}

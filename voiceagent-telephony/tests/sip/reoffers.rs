@@ -1,12 +1,14 @@
 use tokio::time::pause;
 use voiceagent_core::{
     audio::{AudioFormat, AudioFrame, MediaTime},
-    transport::Outbound,
+    transport::{Outbound, Transport as _},
 };
+use voiceagent_telephony::DtmfKey;
 
 use crate::{
     crossings::{HALF, OURS, Taken},
-    phone::Request,
+    phone::{Phone, Request},
+    server::Server,
 };
 
 /// What we say again after half of the time, and that the phone takes it with this description.
@@ -75,4 +77,44 @@ async fn an_answer_that_describes_nothing_that_is_taken_changes_nothing() {
         say(&taken, 0x11);
         assert_eq!(taken.phone.hears().await, [0x11; 160]);
     }
+}
+
+#[tokio::test]
+async fn packets_are_as_long_as_each_description_of_the_other_side_wants() {
+    let mut server = Server::start(Server::config()).await;
+    let mut phone = Phone::start().await;
+    let short = phone.description() + "a=maxptime:10\r\n";
+    phone.call_with(server.address, "short", &short).await;
+    let _link = server.open().await;
+    let answer = phone.answer_to("INVITE", 1).await;
+    phone.ask(&answer, "ACK", 1, "", "").await;
+    for _ in 0..10 {
+        assert_eq!(phone.packet().await, (0, vec![0xFF; 80]), "10 ms");
+    }
+    let taken = phone.describe(&answer, 2, &phone.description()).await;
+    assert!(taken.text.starts_with("SIP/2.0 200"), "{}", taken.text);
+    while phone.packet().await.1.len() == 80 {}
+    assert_eq!(phone.packet().await, (0, vec![0xFF; 160]), "20 ms");
+}
+
+#[tokio::test]
+async fn a_call_whose_keys_are_taken_away_while_they_are_pressed_ends_all_the_same() {
+    let mut server = Server::start(Server::config()).await;
+    let mut phone = Phone::start().await;
+    let plain = phone.description();
+    let offer = plain.replace("AVP 0", "AVP 0 101") + "a=rtpmap:101 telephone-event/8000\r\n";
+    phone.call_with(server.address, "keys", &offer).await;
+    let call = server.call().await;
+    let keypad = call.keypad();
+    let link = Box::new(call).open().await.unwrap();
+    let answer = phone.answer_to("INVITE", 1).await;
+    phone.ask(&answer, "ACK", 1, "", "").await;
+    phone.hears_silence().await;
+    for key in ['1', '2', '3', '4'] {
+        keypad.press(DtmfKey::new(key).unwrap()).unwrap();
+    }
+    while phone.packet().await.0 != 101 {}
+    phone.describe(&answer, 2, &plain).await;
+    link.try_send(Outbound::HangUp).unwrap();
+    phone.request("BYE").await;
 }

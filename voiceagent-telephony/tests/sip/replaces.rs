@@ -1,13 +1,19 @@
+use std::time::Duration;
+
+use tokio::time::{sleep, timeout};
 use voiceagent_core::{
     audio::{AudioFormat, AudioFrame, MediaTime},
     transport::{Inbound, Outbound},
 };
 use voiceagent_testkit::{conformance::transport::FarEnd as _, phone::SipPhone};
 
-use crate::server::{Server, told};
+use crate::{
+    phone::Phone,
+    server::{SOON, Server, told},
+};
 
 /// The name of a call that was answered so, for whoever is to take its place.
-fn named(call: &str, answer: &str, more: &str) -> String {
+pub(crate) fn named(call: &str, answer: &str, more: &str) -> String {
     let tag = answer.lines().find(|line| line.starts_with("To:")).unwrap();
     let tag = tag.split_once(";tag=").unwrap().1;
     format!("Replaces: {call};to-tag={tag};from-tag=phone{more}\r\nRequire: replaces\r\n")
@@ -73,4 +79,40 @@ async fn a_place_that_is_not_there_or_not_to_be_had_is_refused_and_the_call_goes
     }
     link.try_send(frame(0x11)).unwrap();
     phone.sees(|seen| !seen.audio.is_empty()).await;
+}
+
+#[tokio::test]
+async fn whoever_takes_a_callers_place_is_heard_from_behind_a_translator_of_their_own() {
+    let mut server = Server::start(Server::config()).await;
+    let mut first = Phone::start().await;
+    first.call_with(server.address, "first", &first.description()).await;
+    let mut link = server.open().await;
+    let answer = first.answer_to("INVITE", 1).await;
+    first.ask(&answer, "ACK", 1, "", "").await;
+    // Its description says where it is on its own side of that, from where nothing comes.
+    let mut second = Phone::start_at("127.0.0.2").await;
+    let body = second.description().replace("127.0.0.1", "127.0.0.3");
+    let at = (server.address, server.address);
+    second.invite(at, "second", &named("first", &answer.text, ""), &body).await;
+    let taken = second.answer_to("INVITE", 1).await;
+    second.ask(&taken, "ACK", 1, "", "").await;
+    let speaking = async {
+        loop {
+            second.say(&taken, 0, &[0x32; 160]).await;
+            sleep(Duration::from_millis(20)).await;
+        }
+    };
+    let hearing = async {
+        while let Some(Ok(told)) = link.recv().await {
+            if matches!(told, Inbound::Audio(frame) if frame.payload[0] == 0x32) {
+                return;
+            }
+        }
+        panic!("the call is over");
+    };
+    tokio::select! {
+        _ = speaking => {}
+        heard = timeout(SOON, hearing) => heard.expect("nothing of it is heard"),
+    }
+    second.hears_silence().await;
 }

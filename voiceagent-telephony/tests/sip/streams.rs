@@ -156,6 +156,26 @@ async fn a_call_over_tls_has_all_its_signalling_on_one_connection() {
 }
 
 #[tokio::test]
+async fn a_stream_says_the_address_that_it_listens_at_and_media_has_that_of_datagrams() {
+    let mut config = config();
+    config.listen_tcp = Some(([127, 0, 0, 2], 0).into());
+    let mut server = Server::start(config).await;
+    let at = server.address_of(SipTransport::Tcp);
+    let mut peer = by_tcp(&server, "elsewhere").await;
+    peer.invite().await;
+    let link = server.open().await;
+    let answer = peer.message("SIP/2.0 200").await;
+    assert!(answer.contains(&format!("Contact: <sip:{at};transport=TCP>\r\n")), "{answer}");
+    assert!(answer.contains("c=IN IP4 127.0.0.1\r\n"), "{answer}");
+    let to = answer.lines().find(|line| line.starts_with("To: ")).unwrap();
+    let tag = format!(";tag={}", to.split_once(";tag=").unwrap().1);
+    peer.send(&peer.request("ACK", 1, &tag, "")).await;
+    drop(link);
+    let bye = peer.message("BYE ").await;
+    assert!(bye.contains(&format!("Via: SIP/2.0/TCP {at};")), "{bye}");
+}
+
+#[tokio::test]
 async fn a_stranger_who_connects_is_sent_away_before_a_word() {
     let mut config = config();
     config.peers = vec!["192.0.2.0/24".parse().unwrap()];

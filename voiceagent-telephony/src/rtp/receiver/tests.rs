@@ -151,6 +151,18 @@ fn a_silent_line_is_filled_by_the_clock_and_late_audio_is_heard_all_the_same() {
 }
 
 #[test]
+fn audio_that_is_later_than_two_seconds_takes_nothing_from_the_next_pause() {
+    let mut receiver = receiver(PCMU);
+    receiver.receive(CallTime::ZERO, audio(0));
+    heard(&mut receiver, 0);
+    assert_eq!(heard(&mut receiver, 5_200).len(), (5_200 - 200) / 20);
+    receiver.receive(CallTime::from_millis(5_200), audio(1));
+    assert_eq!(heard(&mut receiver, 5_200), [(251 * 160, 160, 0x11)]);
+    assert_eq!(heard(&mut receiver, 5_200 + 219), []);
+    assert_eq!(heard(&mut receiver, 5_200 + 220).len(), 1);
+}
+
+#[test]
 fn an_announced_pause_sounds_as_it_was_described() {
     let mut receiver = receiver(PCMU);
     receiver.receive(CallTime::ZERO, audio(0));

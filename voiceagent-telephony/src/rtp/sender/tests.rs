@@ -115,22 +115,64 @@ fn a_machine_that_slept_leaves_a_pause_and_no_burst() {
 }
 
 #[test]
-fn keys_take_the_place_of_audio_which_waits_for_them() {
+fn keys_take_the_place_of_silence_and_what_is_said_waits_for_none_of_them() {
     let mut sender = sender();
     for key in ['1', '2'] {
         assert!(sender.press(DtmfKey::new(key).unwrap()));
     }
-    sender.play(frame(3, 160));
-    let sent: Vec<_> = (0..30).flat_map(|tick| run(&mut sender, tick * 20)).collect();
+    sender.play(frame(3, 480));
+    sender.mark(MarkId::new(1));
+    let mut sent: Vec<_> = (0..3).flat_map(|tick| run(&mut sender, tick * 20)).collect();
+    let said = |sent: &[Outgoing]| -> Vec<_> {
+        let audio = packets(sent).into_iter().filter(|packet| packet.payload_type == 0);
+        audio.map(|packet| (packet.timestamp, packet.payload.clone())).collect()
+    };
+    let begin = u32::MAX - 300;
+    let expected = [0, 160, 320].map(|after| (begin.wrapping_add(after), vec![3; 160].into()));
+    assert_eq!(said(&sent), expected, "beside the first key");
+    for (millis, mark) in [(60, 1), (80, 2)] {
+        sender.mark(MarkId::new(2));
+        let done = run(&mut sender, millis);
+        assert!(done.contains(&Outgoing::Played(MarkId::new(mark))), "a mark waits for no key");
+        assert_eq!(said(&done), [], "nor is there silence beside it");
+        sent.extend(done);
+    }
+    sent.extend((5..30).flat_map(|tick| run(&mut sender, tick * 20)));
     let packets = packets(&sent);
     let keys: Vec<_> = packets.iter().filter(|packet| packet.payload_type == 101).collect();
     // Seven updates and three ends, for each of two.
     assert_eq!(keys.len(), 20);
-    assert!(keys[..10].iter().all(|packet| packet.timestamp == keys[0].timestamp));
+    assert!(keys[..10].iter().all(|packet| packet.timestamp == begin));
     assert_ne!(keys[9].timestamp, keys[10].timestamp);
-    assert_eq!(packets[10].payload, vec![3; 160]);
     let numbers = packets.windows(2).all(|two| two[0].sequence.wrapping_add(1) == two[1].sequence);
     assert!(numbers);
+}
+
+#[test]
+fn packets_of_another_length_go_by_the_same_clock() {
+    for (millis, bytes) in [(10, 80), (30, 240), (40, 320)] {
+        let mut sender = sender();
+        assert_eq!(packets(&run(&mut sender, 0))[0].payload.len(), 160);
+        sender.set_packet(Duration::from_millis(millis));
+        sender.play(frame(4, bytes * 3));
+        sender.press(DtmfKey::new('5').unwrap());
+        // The first is due when the one before has been played.
+        let sent: Vec<_> = (1..1_000).flat_map(|now| run(&mut sender, now)).collect();
+        let sent = packets(&sent);
+        let audio: Vec<_> = sent.iter().filter(|packet| packet.payload_type == 0).collect();
+        assert!(audio[..3].iter().all(|packet| packet.payload == vec![4; bytes]));
+        assert!(audio.iter().all(|packet| packet.payload.len() == bytes));
+        let first = (u32::MAX - 300).wrapping_add(160);
+        let step = u32::try_from(bytes).unwrap();
+        assert!(audio.iter().all(|it| it.timestamp.wrapping_sub(first).is_multiple_of(step)));
+        let span = audio.last().unwrap().timestamp.wrapping_sub(first);
+        assert!((7_400..7_840).contains(&span), "a second is a second: {span}");
+        let held = sent.iter().filter(|packet| packet.payload_type == 101).map(|packet| {
+            u64::from(u16::from_be_bytes([packet.payload[2], packet.payload[3]])) / 8
+        });
+        let held = held.max().unwrap();
+        assert!((160..160 + millis).contains(&held), "a key is held for as long: {held}");
+    }
 }
 
 #[test]
@@ -156,4 +198,20 @@ fn a_stream_begins_anywhere_below_the_middle_of_its_numbers() {
     });
     // By chance a bit stays away from all of them once in 2^193 runs.
     assert_eq!(all, (u32::MAX, u16::MAX >> 1, u32::MAX));
+}
+
+#[test]
+fn a_key_that_the_other_side_takes_no_more_is_dropped_and_holds_nothing_up() {
+    let mut sender = sender();
+    for key in ['1', '2', '3'] {
+        assert!(sender.press(DtmfKey::new(key).unwrap()));
+    }
+    run(&mut sender, 20);
+    assert!(!sender.takes_key() && !sender.is_idle(CallTime::from_millis(40)));
+    sender.set_types(PayloadTypes { keys: None, ..TYPES }).unwrap();
+    assert!(sender.takes_key() && sender.is_idle(CallTime::from_millis(40)));
+    // Nor do they come up again where keys are taken once more.
+    sender.set_types(TYPES).unwrap();
+    let sent = run(&mut sender, 1_000);
+    assert!(packets(&sent).iter().all(|packet| packet.payload_type == 0));
 }

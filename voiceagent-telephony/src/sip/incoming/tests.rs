@@ -43,16 +43,20 @@ impl Silent {
     }
 
     async fn say(&self, method: &str, tag: &str, body: &str) {
+        let text = self.text(method, tag, body);
+        self.signals.send_to(text.as_bytes(), self.server).await.unwrap();
+    }
+
+    fn text(&self, method: &str, tag: &str, body: &str) -> String {
         let (server, local) = (self.server, self.signals.local_addr().unwrap());
-        let text = format!(
+        format!(
             "{method} sip:agent@{server} SIP/2.0\r\n\
              Via: SIP/2.0/UDP {local};branch=z9hG4bK{method}\r\nMax-Forwards: 70\r\n\
              From: <sip:ann@{local}>;tag=ann\r\nTo: <sip:agent@{server}>{tag}\r\n\
              Call-ID: silent\r\nCSeq: 1 {method}\r\nContact: <sip:ann@{local}>\r\n\
              Content-Type: application/sdp\r\nContent-Length: {}\r\n\r\n{body}",
             body.len()
-        );
-        self.signals.send_to(text.as_bytes(), server).await.unwrap();
+        )
     }
 
     /// The next message that begins with this.
@@ -69,6 +73,12 @@ impl Silent {
         };
         timeout(SOON, reading).await.unwrap_or_else(|_| panic!("no {begin}"))
     }
+}
+
+/// What an answer puts behind the address of whoever was called.
+fn tag_in(answer: &str) -> String {
+    let to = answer.lines().find_map(|line| line.strip_prefix("To: ")).unwrap();
+    format!(";tag={}", to.split_once(";tag=").unwrap().1)
 }
 
 #[tokio::test]
@@ -98,9 +108,7 @@ async fn cp45_a_call_whose_answer_is_acknowledged_late_goes_on() {
     for _ in 0..4 {
         answer = phone.message("SIP/2.0 200").await;
     }
-    let tag = answer.lines().find_map(|line| line.strip_prefix("To: ")).unwrap();
-    let tag = tag.split_once(";tag=").unwrap().1.to_owned();
-    phone.say("ACK", &format!(";tag={tag}"), "").await;
+    phone.say("ACK", &tag_in(&answer), "").await;
     // Three seconds of media: longer than anything is waited for.
     for _ in 0..150 {
         timeout(SOON, phone.media.recv(&mut [0; 2_048])).await.unwrap().unwrap();
@@ -127,4 +135,32 @@ async fn nothing_is_kept_of_a_call_that_has_ended() {
     tokio::time::sleep(Duration::from_secs(90)).await;
     assert_eq!(phone.office.dialogs.len(), 0);
     assert_ne!(format!("{:?}", phone.office.ports), ports);
+}
+
+#[tokio::test]
+async fn as_many_requests_are_answered_at_a_time_as_may_be_and_those_of_calls_are_counted_apart() {
+    let (phone, _stack, _link) = Silent::call().await;
+    let tag = tag_in(&phone.message("SIP/2.0 200").await);
+    let message = |method, tag| {
+        // Not a repetition of what has come already.
+        let text = phone.text(method, tag, "").replace("z9hG4bK", "z9hG4bKnext");
+        SipMessage::try_from(text.as_bytes()).unwrap()
+    };
+    let (first, probe) = (message("INVITE", ""), message("OPTIONS", ""));
+    let within = message("INFO", &tag);
+    let office = Arc::clone(&phone.office);
+    let endpoint = Arc::clone(&office.dialogs.endpoint);
+    let gate = Gate::new(office.config.calls_per_second);
+    let (arrivals, _told) = mpsc::channel(1);
+    let (tasks, copies) = (JoinSet::new(), Copies::new());
+    let mut desk = Desk { office, gate, copies, arrivals, tasks, within: JoinSet::new() };
+    let mut admitted = |others: usize, calls: usize| {
+        let some = |count| (0..count).map(|_| std::future::pending::<()>()).collect();
+        (desk.tasks, desk.within) = (some(others), some(calls));
+        [&first, &probe, &within].map(|message| desk.admits(&endpoint, message))
+    };
+    let full = Err(Refusal::Unavailable);
+    assert_eq!(admitted(4_095, 4_095), [Ok(()); 3]);
+    assert_eq!(admitted(4_096, 0), [full, full, Ok(())]);
+    assert_eq!(admitted(0, 4_096), [Ok(()), Ok(()), full]);
 }

@@ -30,23 +30,54 @@ impl Leg {
     ) -> Result<()> {
         match begun {
             Ok(to) => {
+                if teller.is_some() {
+                    peer.send(Inbound::HandingOver(true)).await?;
+                }
                 self.teller = teller;
                 let (dialog, credentials) = self.line.party();
                 let asking = transfer::ask(dialog, credentials, to);
                 self.asking.spawn(async move { Answered::Refer(asking.await) });
                 Ok(())
             }
-            Err(kind) => tell(teller, peer, Err(kind)).await,
+            Err(kind) => match teller {
+                Some(teller) => {
+                    // Whoever asked may not wait for it.
+                    let _ = teller.send(Err(kind));
+                    Ok(())
+                }
+                None => peer.send(Inbound::NotTransferred(kind)).await,
+            },
         }
     }
 
-    /// Tells what has come of a transfer.
+    /// Tells what has come of a transfer to whoever has asked for it, and to the session.
     pub(super) async fn tell(
         &mut self,
         peer: &LinkPeer<Outbound, Inbound>,
         outcome: Outcome,
     ) -> Result<()> {
-        tell(self.teller.take(), peer, outcome).await
+        let teller = self.teller.take();
+        let is_told = teller.is_some();
+        if let Some(teller) = teller {
+            // Whoever asked may not wait for it.
+            let _ = teller.send(outcome);
+        }
+        match outcome {
+            Ok(()) => peer.send(Inbound::Transferred).await,
+            Err(_) if is_told => peer.send(Inbound::HandingOver(false)).await,
+            Err(kind) => peer.send(Inbound::NotTransferred(kind)).await,
+        }
+    }
+
+    /// Nobody waits any more for what comes of a transfer that somebody is asked for who has gone.
+    pub(super) async fn forget_transfer(
+        &mut self,
+        peer: &LinkPeer<Outbound, Inbound>,
+    ) -> Result<()> {
+        match self.teller.take() {
+            Some(_) => peer.send(Inbound::HandingOver(false)).await,
+            None => Ok(()),
+        }
     }
 
     /// The other side has hung up. Where it was asked to hand the call on, its answer may be right
@@ -66,24 +97,5 @@ impl Leg {
             }
         }
         Ok(())
-    }
-}
-
-/// Tells what has come of a transfer to whoever has asked for it, and in each case to the session
-/// when others have the call.
-async fn tell(
-    teller: Option<oneshot::Sender<Outcome>>,
-    peer: &LinkPeer<Outbound, Inbound>,
-    outcome: Outcome,
-) -> Result<()> {
-    let is_told = teller.is_some();
-    if let Some(teller) = teller {
-        // Whoever asked may not wait for it.
-        let _ = teller.send(outcome);
-    }
-    match outcome {
-        Ok(()) => peer.send(Inbound::Transferred).await,
-        Err(_) if is_told => Ok(()),
-        Err(kind) => peer.send(Inbound::NotTransferred(kind)).await,
     }
 }

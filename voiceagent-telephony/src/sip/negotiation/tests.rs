@@ -44,6 +44,96 @@ fn both_ways_to_hold_are_understood() {
     }
 }
 
+#[test]
+fn a_medium_that_cannot_be_read_is_refused_and_the_others_are_taken() {
+    let audio = "m=audio 4000 RTP/AVP 0\r\n";
+    for (line, refused) in [
+        ("m=video 99999 RTP/AVP 31", "m=video 0 RTP/AVP 31\r\n"),
+        ("m=video many RTP/AVP 31 32", "m=video 0 RTP/AVP 31 32\r\n"),
+        ("m=video 4002 RTP/AVP", "m=video 0 RTP/AVP 0\r\n"),
+        ("m=video", "m=video 0 - 0\r\n"),
+        ("m=", "m=- 0 - 0\r\n"),
+    ] {
+        for media in [format!("{line}\r\n{audio}"), format!("{audio}{line}\r\n")] {
+            let offer = format!("v=0\r\nc=IN IP4 192.0.2.9\r\n{media}");
+            let terms = negotiation().answer(&offer).expect(&offer);
+            assert_eq!(terms.said, ([192, 0, 2, 9], 4_000).into());
+            let (ours, theirs) = (terms.answer.find("m=audio 7000"), terms.answer.find(refused));
+            assert!(ours.is_some() && theirs.is_some(), "{}", terms.answer);
+            assert_eq!(ours < theirs, media.starts_with(audio), "{}", terms.answer);
+        }
+    }
+    assert_eq!(negotiation().answer(&offer("0", "").replace("4000", "99999")), None);
+}
+
+#[test]
+fn media_is_sent_to_one_host_and_never_to_many() {
+    for many in ["255.255.255.255", "224.0.0.1", "239.1.2.3/127", "host.example"] {
+        for direction in ["a=sendrecv", "a=recvonly", "a=sendonly", "a=inactive"] {
+            let theirs = offer("0", direction).replace("192.0.2.9", many);
+            assert_eq!(negotiation().answer(&theirs), None, "{theirs}");
+            let mut ours = negotiation();
+            ours.offer(false).unwrap();
+            assert_eq!(ours.answered(&theirs), None, "{theirs}");
+            // Beside another medium it is passed over, whatever the whole description says.
+            let line = format!("c=IN IP4 {many}\r\n{direction}\r\nm=audio 4002 RTP/AVP 0");
+            let terms = negotiation().answer(&offer("0", &line)).expect(&line);
+            assert_eq!(terms.said, ([192, 0, 2, 9], 4_002).into(), "{line}");
+        }
+    }
+    let at = SocketAddr::from(([0_u16; 8], 7_000));
+    let mut ours = Negotiation::new(vec![RtpCodec::Pcmu], SipSrtp::Accepted, at);
+    for (address, is_taken) in
+        [("2001:db8::9", true), ("::ffff:255.255.255.255", false), ("ff02::1", false)]
+    {
+        let theirs = offer("0", "").replace("IP4 192.0.2.9", &format!("IP6 {address}"));
+        assert_eq!(ours.answer(&theirs).is_some(), is_taken, "{address}");
+    }
+}
+
+#[test]
+fn packets_of_ours_are_as_long_as_the_other_side_wants() {
+    for (line, expected) in [
+        ("", 20),
+        ("a=maxptime:10", 10),
+        ("a=ptime:30", 30),
+        ("a=ptime:20\r\na=maxptime:10", 10),
+        ("a=ptime:12.5", 10),
+        ("a=ptime:0", 20),
+        ("a=ptime:many", 20),
+    ] {
+        let expected = Duration::from_millis(expected);
+        assert_eq!(negotiation().answer(&offer("0", line)).unwrap().packet, expected, "{line}");
+        let mut ours = negotiation();
+        ours.offer(false).unwrap();
+        assert_eq!(ours.answered(&offer("0", line)).unwrap().packet, expected, "{line}");
+    }
+}
+
+#[test]
+fn an_offer_with_feedback_is_answered_by_its_own_profile_and_with_none() {
+    let feedback = "a=rtcp-fb:* nack\r\na=rtcp-fb:0 trr-int 100";
+    let mut plain = negotiation();
+    let terms = plain.answer(&offer("0", feedback).replace("RTP/AVP", "RTP/AVPF")).unwrap();
+    assert!(terms.answer.contains("m=audio 7000 RTP/AVPF 0\r\n"), "{}", terms.answer);
+    assert!(terms.srtp.is_none() && !terms.answer.contains("rtcp-fb"), "{}", terms.answer);
+    assert!(plain.reoffer().unwrap().contains(" RTP/AVPF 9 8 0 "));
+    let mut secret = negotiation();
+    let offered = protected("AES_CM_128_HMAC_SHA1_80", KEY).replace("RTP/SAVP", "RTP/SAVPF");
+    let terms = secret.answer(&offered).unwrap();
+    assert!(terms.answer.contains("m=audio 7000 RTP/SAVPF 8 101\r\n"), "{}", terms.answer);
+    assert!(terms.srtp.is_some());
+    // What is said again is answered by the same.
+    assert_eq!(secret.answered(&offered).unwrap().srtp, terms.srtp);
+    assert_eq!(secret.answered(&offered.replace("SAVPF", "SAVP")), None);
+    // Protected media still goes first, and without a key there is none.
+    let both = offer("0", "").replace("RTP/AVP", "RTP/AVPF").replace("4000", "4010") + &offered;
+    assert!(negotiation().answer(&both).unwrap().srtp.is_some());
+    assert_eq!(negotiation().answer(&offer("0", "").replace("RTP/AVP", "RTP/SAVPF")), None);
+    let dtls = offer("0", "").replace("RTP/AVP", "UDP/TLS/RTP/SAVPF");
+    assert_eq!(negotiation().answer(&dtls), None);
+}
+
 const KEY: &str = "WVNfX19zZW1jdGwgKCkgewkyMjA7fQp9CnVubGVz";
 
 fn protected(suite: &str, key: &str) -> String {

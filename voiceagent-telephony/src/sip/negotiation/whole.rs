@@ -1,6 +1,6 @@
 //! What we take at all, whatever has been agreed on.
 
-use super::{DYNAMIC, Direction, KEYS, Media, NOISE, Negotiation, Ours, Said};
+use super::{DYNAMIC, Direction, KEYS, Media, NOISE, Negotiation, Ours, Said, is_of_many};
 
 impl Negotiation {
     /// Offers all that we take anew, both ways, where the other side asks what that is (RFC 3264,
@@ -34,13 +34,16 @@ impl Negotiation {
         }
         let crypto = before.crypto.map(|before| self.own_crypto().unwrap_or(before));
         let noise = Some(NOISE).filter(|_| rates.contains(&8_000));
-        let ours = Ours { formats, keys, noise, direction: Direction::Both, crypto };
+        let (direction, has_feedback) = (Direction::Both, before.has_feedback);
+        let ours = Ours { formats, keys, noise, direction, crypto, has_feedback };
         Some(&self.say(ours, beside).words)
     }
 
-    /// Whether we have one of its codecs, and an address of its family.
+    /// Whether we have one of its codecs, and an address of its family, which is that of one host.
     pub(super) fn can_take(&self, media: &Media) -> bool {
-        let is_near = media.address.is_some_and(|address| address.is_ipv4() == self.at.is_ipv4());
+        let is_near = media
+            .address
+            .is_some_and(|address| address.is_ipv4() == self.at.is_ipv4() && !is_of_many(address));
         is_near && media.codecs().iter().any(|(_, codec)| self.codecs.contains(codec))
     }
 }

@@ -1,11 +1,7 @@
 use std::{fmt::Write as _, net::SocketAddr};
 
-use super::{Crypto, Description, Direction, Media};
+use super::{Crypto, Description, Direction, Media, Profile};
 use crate::rtp::RtpCodec;
-
-/// The profiles of packets that are plain (RFC 3551) and protected (RFC 3711).
-pub(in crate::sip) const PLAIN: &str = "RTP/AVP";
-pub(in crate::sip) const PROTECTED: &str = "RTP/SAVP";
 
 /// What we say of our side.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -17,6 +13,8 @@ pub(in crate::sip) struct Ours {
     pub(in crate::sip) noise: Option<u8>,
     pub(in crate::sip) direction: Direction,
     pub(in crate::sip) crypto: Option<Crypto>,
+    /// Whether the profile is one [with feedback](Profile).
+    pub(in crate::sip) has_feedback: bool,
 }
 
 /// The media beside the one that we take. They are refused, and stand at their places in each
@@ -31,7 +29,12 @@ impl Beside {
     /// What is refused of an offer, of which the medium with this index is taken.
     pub(in crate::sip) fn of(offer: &Description, taken: usize) -> Self {
         let refused = |media: &Media| {
-            format!("m={} 0 {} {}", media.kind, media.protocol, media.formats.join(" "))
+            let formats = match media.formats.as_slice() {
+                // There must be one, and nobody looks at it.
+                [] => "0".to_owned(),
+                formats => formats.join(" "),
+            };
+            format!("m={} 0 {} {formats}", media.kind, media.protocol)
         };
         let (before, behind) = offer.media.split_at(taken.min(offer.media.len()));
         Self {
@@ -47,6 +50,11 @@ impl Beside {
 }
 
 impl Ours {
+    /// What our packets go by.
+    pub(in crate::sip) const fn profile(&self) -> Profile {
+        Profile { is_protected: self.crypto.is_some(), has_feedback: self.has_feedback }
+    }
+
     /// Writes it, beside what else was offered, under the number of a call and that of these words
     /// in it.
     pub(in crate::sip) fn write(
@@ -67,7 +75,7 @@ impl Ours {
     }
 
     fn write_audio(&self, text: &mut String, port: u16) {
-        let protocol = if self.crypto.is_some() { PROTECTED } else { PLAIN };
+        let protocol = self.profile().name();
         let formats = self.formats.iter().map(|(number, _)| *number);
         let numbers = formats.chain(self.keys.iter().map(|(number, _)| *number)).chain(self.noise);
         let numbers: String = numbers.map(|number| format!(" {number}")).collect();
