@@ -11,5 +11,6 @@ pub mod frame_path;
 pub mod peers;
 pub mod session_turn;
 pub mod soak;
+pub mod targets;
 pub mod turns;
 pub mod vad;

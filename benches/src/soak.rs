@@ -32,6 +32,7 @@ use crate::e2e_latency::{
     log::{Log, What},
     measure,
     pass::{Folders, Plan},
+    script::SCRIPT,
     statistics::Summary,
     vendors::Vendors,
 };
@@ -170,7 +171,7 @@ async fn soak(args: &Args, program: &Program) -> Result<Report, Box<dyn Error>> 
     let folders =
         Folders { journals: args.out.join("journals"), recordings: args.out.join("recordings") };
     let log = Arc::new(Log::default());
-    let vendors = Vendors::start(Arc::clone(&log)).await?;
+    let vendors = Vendors::start(Arc::clone(&log), SCRIPT).await?;
     let agent = Agent::start(program, &vendors, &Plan::default(), &folders).await?;
     let idle = Held::of(&agent)?;
     let began = Instant::now();
@@ -228,7 +229,7 @@ async fn one(url: &str, log: &Log, tally: &Tally) {
     let number = tally.next.fetch_add(1, Relaxed);
     match call::run(url, number).await {
         Ok(record) => {
-            let figures = measure::figures(&record, &log.of(number), false);
+            let figures = measure::figures(SCRIPT.utterances, (&record, &log.of(number)), false);
             tally.done.fetch_add(1, Relaxed);
             tally.gaps.fetch_add(figures.gaps, Relaxed);
             sleep(LET_GO).await;

@@ -24,6 +24,7 @@ mod framing;
 #[cfg(test)]
 mod fuzz;
 mod gate;
+mod handles;
 mod handover;
 mod incoming;
 mod info;

@@ -5,7 +5,10 @@ use std::time::{Duration, Instant};
 use voiceagent_core::Result;
 use voiceagent_testkit::phone::{Dial, Recording};
 
-use super::{script::UTTERANCES, tag::Tag};
+use super::{
+    script::{SCRIPT, Script},
+    tag::Tag,
+};
 
 /// For an answer to begin, and for it to end.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -49,13 +52,36 @@ pub(crate) struct Spoken {
 ///
 /// When an answer does not come, or the connection ends.
 pub(crate) async fn run(url: &str, call: u32) -> Result<CallRecord> {
-    let dialled = Instant::now();
-    let phone = Dial::to(url).call_id(format!("CA{call:032x}")).connect().await?;
+    let dial = Dial::to(url).call_id(id(call));
+    play(SCRIPT, dial, Instant::now(), call).await
+}
+
+/// The carrier's name for a call.
+pub(crate) fn id(call: u32) -> String {
+    format!("CA{call:032x}")
+}
+
+/// The caller's side of a script, on a line that was `dialled` at a moment.
+///
+/// # Errors
+///
+/// As [`run`].
+pub(crate) async fn play(
+    script: Script,
+    dial: Dial,
+    dialled: Instant,
+    call: u32,
+) -> Result<CallRecord> {
+    let phone = dial.connect().await?;
     let began = Instant::now() - phone.elapsed();
     phone.speak(Tag { call, utterance: NOTHING }.write().to_vec()).await?;
+    if script.is_greeted {
+        phone.wait_until_agent_speaks(PATIENCE).await?;
+        phone.wait_until_agent_quiet(QUIET, PATIENCE).await?;
+    }
     tokio::time::sleep(SETTLE).await;
-    let mut spoken = Vec::with_capacity(UTTERANCES.len());
-    for (number, utterance) in UTTERANCES.iter().enumerate() {
+    let mut spoken = Vec::with_capacity(script.utterances.len());
+    for (number, utterance) in script.utterances.iter().enumerate() {
         match utterance.into_answer {
             Some(after) => {
                 // The agent is speaking already, since the utterance before was answered.

@@ -11,7 +11,7 @@ use voiceagent_testkit::{
 use super::{
     call::CallRecord,
     log::{Note, What},
-    script::{ENDPOINTING, PER_CHARACTER, UTTERANCES},
+    script::{ENDPOINTING, PER_CHARACTER, Utterance},
 };
 
 /// The figures of one call, in milliseconds.
@@ -96,7 +96,11 @@ impl History {
 }
 
 /// Reads the figures out of a call. `drafts` says that answers may begin before the turn is over.
-pub(crate) fn figures(record: &CallRecord, notes: &[Note], drafts: bool) -> Figures {
+pub(crate) fn figures(
+    said: &[Utterance],
+    (record, notes): (&CallRecord, &[Note]),
+    drafts: bool,
+) -> Figures {
     let heard = notes.iter().find(|note| matches!(note.what, What::CallHeard));
     let mut figures = Figures {
         setup: heard.map(|note| millis(record.dialled, note.at)),
@@ -106,7 +110,7 @@ pub(crate) fn figures(record: &CallRecord, notes: &[Note], drafts: bool) -> Figu
         ..Figures::default()
     };
     let mut last_answer = record.began;
-    for (utterance, spoken) in UTTERANCES.iter().zip(&record.spoken) {
+    for (utterance, spoken) in said.iter().zip(&record.spoken) {
         let Some(answer) = first_audio(record, spoken.ended) else { break };
         let turn: Vec<_> =
             notes.iter().filter(|note| note.at > spoken.began && note.at < answer).collect();
@@ -232,7 +236,8 @@ fn gaps(recording: &Recording) -> usize {
     pairs.count()
 }
 
-fn first_audio(record: &CallRecord, after: Instant) -> Option<Instant> {
+/// When the first audio arrived behind a moment.
+pub(crate) fn first_audio(record: &CallRecord, after: Instant) -> Option<Instant> {
     record.recording.wire.iter().find_map(|(at, wire)| {
         let at = record.began + *at;
         (at > after && matches!(wire, Wire::Audio(_))).then_some(at)

@@ -16,6 +16,7 @@ use super::{
     journal,
     log::Log,
     measure::{self, Figures},
+    script::SCRIPT,
     vendors::Vendors,
 };
 
@@ -102,7 +103,7 @@ impl Pass {
             }
         }
         let log = Arc::new(Log::default());
-        let vendors = Vendors::start(Arc::clone(&log)).await?;
+        let vendors = Vendors::start(Arc::clone(&log), SCRIPT).await?;
         let agent = Agent::start(program, &vendors, &plan, &folders).await?;
         let idle = agent.usage()?;
         let mut records = Vec::new();
@@ -121,7 +122,8 @@ impl Pass {
         let mut calls = Vec::with_capacity(records.len());
         for record in &records {
             let notes = log.of(record.call);
-            let mut figures = measure::figures(record, &notes, plan.speculation);
+            let mut figures =
+                measure::figures(SCRIPT.utterances, (record, &notes), plan.speculation);
             if plan.journals {
                 journal::complete(&mut figures, &folders.journals, record, &notes)?;
             }

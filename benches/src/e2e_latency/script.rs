@@ -32,28 +32,47 @@ pub(crate) fn one_by_one() -> Duration {
     ENDPOINTING + TRANSCRIPT + FIRST_TOKEN + FIRST_AUDIO
 }
 
+/// What is said in a call, on both sides.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Script {
+    /// The caller's side.
+    pub(crate) utterances: &'static [Utterance],
+    /// Whether the agent speaks first, and the caller hears it out.
+    pub(crate) is_greeted: bool,
+    /// The number of the call that a request is about.
+    pub(crate) caller: fn(&ChatRequest) -> Option<u32>,
+    /// What the model answers in a call, and its words.
+    pub(crate) reply: fn(&ChatRequest, u32) -> (Reply, Vec<String>),
+}
+
+/// The calls of this bench.
+pub(crate) const SCRIPT: Script =
+    Script { utterances: &UTTERANCES, is_greeted: false, caller, reply };
+
 /// One utterance of the caller.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Utterance {
     clip: Clip,
+    /// What is understood, where it is not the clip's own words and the number of the caller.
+    says: Option<&'static str>,
     /// Spoken into the agent's answer, this long after it began.
     pub(crate) into_answer: Option<Duration>,
     /// Answered with a tool call first.
     pub(crate) tool: bool,
 }
 
-const fn turn(clip: Clip) -> Utterance {
-    Utterance { clip, into_answer: None, tool: false }
+pub(crate) const fn turn(clip: Clip) -> Utterance {
+    Utterance { clip, says: None, into_answer: None, tool: false }
 }
 
-const fn barge_in(clip: Clip, after: u64) -> Utterance {
-    Utterance { clip, into_answer: Some(Duration::from_millis(after)), tool: false }
+pub(crate) const fn barge_in(clip: Clip, after: u64) -> Utterance {
+    Utterance { into_answer: Some(Duration::from_millis(after)), ..turn(clip) }
 }
 
 /// The caller's side: eight turns, two of them into the agent's answer.
 pub(crate) const UTTERANCES: [Utterance; 8] = [
     turn(HELLO),
-    Utterance { tool: true, ..turn(APPOINTMENT) },
+    turn(APPOINTMENT).with_tool(),
     turn(YES),
     barge_in(STOP, 1_230),
     turn(YES),
@@ -63,9 +82,22 @@ pub(crate) const UTTERANCES: [Utterance; 8] = [
 ];
 
 impl Utterance {
+    /// The same sounds, understood in other words.
+    pub(crate) const fn saying(self, words: &'static str) -> Self {
+        Self { says: Some(words), ..self }
+    }
+
+    /// Answered with a tool call first.
+    pub(crate) const fn with_tool(self) -> Self {
+        Self { tool: true, ..self }
+    }
+
     /// What the recognizer understands.
     pub(crate) fn text(&self, call: u32) -> String {
-        format!("{} from caller {call}", self.clip.text)
+        match self.says {
+            Some(words) => words.to_owned(),
+            None => format!("{} from caller {call}", self.clip.text),
+        }
     }
 
     /// The clip from its first to its last audible frame, in whole frames.
@@ -83,12 +115,12 @@ impl Utterance {
 }
 
 /// The number of the caller who speaks in a request.
-pub(crate) fn caller(request: &ChatRequest) -> Option<u32> {
+fn caller(request: &ChatRequest) -> Option<u32> {
     request.last_user_text()?.rsplit(' ').next()?.parse().ok()
 }
 
 /// What the model answers.
-pub(crate) fn reply(request: &ChatRequest, call: u32) -> (Reply, Vec<String>) {
+fn reply(request: &ChatRequest, call: u32) -> (Reply, Vec<String>) {
     let wants_tool = request.last_user_text().is_some_and(|text| text.contains("appointment"));
     let (reply, tokens) = if wants_tool && request.tool_results().is_empty() {
         let arguments = json!({ "date": "Monday", "time": "ten" });

@@ -23,7 +23,7 @@ use encoding::Encoding;
 
 use super::{
     log::{Log, What},
-    script,
+    script::{Script, Utterance},
 };
 
 /// All vendors of a run. Dropping them ends them.
@@ -35,13 +35,14 @@ pub(crate) struct Vendors {
 }
 
 impl Vendors {
-    pub(crate) async fn start(log: Arc<Log>) -> std::io::Result<Self> {
+    /// Starts them; they say and understand what the script has.
+    pub(crate) async fn start(log: Arc<Log>, script: Script) -> std::io::Result<Self> {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
         let speech = listener.local_addr()?;
         let mut server = JoinSet::new();
-        server.spawn(accept(listener, Arc::clone(&log)));
+        server.spawn(accept(listener, script.utterances, Arc::clone(&log)));
         let model = ChatVendor::start(Dialect::OpenAi, move |request| {
-            let call = script::caller(request).unwrap_or(u32::MAX);
+            let call = (script.caller)(request).unwrap_or(u32::MAX);
             let spoken = request
                 .messages
                 .iter()
@@ -50,7 +51,7 @@ impl Vendors {
             let recalled = spoken.map(|message| message.content.clone());
             let after_tool = !request.tool_results().is_empty();
             log.note(call, What::ModelAsked { recalled, after_tool });
-            let (reply, tokens) = script::reply(request, call);
+            let (reply, tokens) = (script.reply)(request, call);
             let log = Arc::clone(&log);
             reply.on_token(move |number| {
                 let text = tokens.iter().take(number + 1).cloned().collect();
@@ -77,19 +78,19 @@ impl Vendors {
     }
 }
 
-async fn accept(listener: TcpListener, log: Arc<Log>) {
+async fn accept(listener: TcpListener, said: &'static [Utterance], log: Arc<Log>) {
     let mut connections = JoinSet::new();
     loop {
         tokio::select! {
             Ok((stream, _)) = listener.accept() => {
-                connections.spawn(connection(stream, Arc::clone(&log)));
+                connections.spawn(connection(stream, said, Arc::clone(&log)));
             }
             Some(_) = connections.join_next() => {}
         }
     }
 }
 
-async fn connection(stream: TcpStream, log: Arc<Log>) {
+async fn connection(stream: TcpStream, said: &'static [Utterance], log: Arc<Log>) {
     let _ = stream.set_nodelay(true);
     let mut path = String::new();
     let mut encoding = None;
@@ -105,7 +106,7 @@ async fn connection(stream: TcpStream, log: Arc<Log>) {
         return;
     };
     match path.as_str() {
-        "/v1/listen" => listen::serve(socket, encoding, log).await,
+        "/v1/listen" => listen::serve(socket, encoding, said, log).await,
         "/v1/speak" => speak::serve(socket, encoding, log).await,
         _ => {}
     }

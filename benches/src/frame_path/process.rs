@@ -23,7 +23,7 @@ use voiceagent_telephony::{
 use voiceagent_testkit::phone::PhoneCall;
 
 use super::{Count, now};
-use crate::e2e_latency::{log::Log, script::UTTERANCES, tag::Tag, vendors::Vendors};
+use crate::e2e_latency::{log::Log, script::SCRIPT, tag::Tag, vendors::Vendors};
 
 const WARM_UP: Duration = Duration::from_secs(3);
 const SILENT: Duration = Duration::from_secs(10);
@@ -80,7 +80,7 @@ fn agent(speech: &str, model: &str) -> Result<Agent, Box<dyn Error>> {
 
 /// The parent: plays a call and asks the child between.
 pub(super) async fn count() -> Result<Vec<Count>, Box<dyn Error>> {
-    let vendors = Vendors::start(Arc::new(Log::default())).await?;
+    let vendors = Vendors::start(Arc::new(Log::default()), SCRIPT).await?;
     let mut child = Counted::start(&vendors.speech_url(), vendors.model_url()).await?;
     let phone = PhoneCall::dial(&*child.url, [("", ""); 0]).await?;
     phone.speak(Tag { call: 1, utterance: usize::from(u16::MAX) }.write().to_vec()).await?;
@@ -92,7 +92,7 @@ pub(super) async fn count() -> Result<Vec<Count>, Box<dyn Error>> {
     let frames = SILENT.as_secs() as u32 * FRAMES_PER_SECOND;
     let silent = Count::between("whole process, caller silent", frames, before, after);
 
-    phone.speak(UTTERANCES[0].audio(Tag { call: 1, utterance: 0 })).await?;
+    phone.speak(SCRIPT.utterances[0].audio(Tag { call: 1, utterance: 0 })).await?;
     phone.wait_until_agent_speaks(PATIENCE).await?;
     let before = child.stats().await?;
     sleep(SPEAKING).await;

@@ -53,7 +53,7 @@ use crate::{
     phone::Phone,
     record::Record,
     recordings::Recordings,
-    store::{Appointment, Errand, Location, Store},
+    store::{Appointment, CallStep, Errand, Location, Store},
     team::Team,
     templates::{Parts, Template},
     tools::{self, Desk, Identity, KnownCodes, Targets},
@@ -134,6 +134,8 @@ pub(crate) struct Occasion {
     pub(crate) first_name: Option<String>,
     /// What was booked in it, if it broke off and is back.
     pub(crate) back: Option<Vec<Appointment>>,
+    /// Where it went before that.
+    pub(crate) steps: Vec<CallStep>,
     /// What was said in it before that.
     pub(crate) talk: Talk,
     /// Where it is written down what is said.
@@ -184,7 +186,7 @@ fn number_of_line(call: &CallInfo) -> Option<Phone> {
 impl Makings {
     /// The agent for one call, and what is noted of it. Its tools act for this caller only; what the
     /// caller's keys ask for goes to `presses`, what is said to the record.
-    pub(crate) async fn agent(
+    pub(crate) fn agent(
         &self,
         call: &CallInfo,
         occasion: &Occasion,
@@ -224,7 +226,7 @@ impl Makings {
             .echo_detection();
         agent = match self.journey(call, occasion, (&instructions, &minutes), team) {
             Some(journey) => {
-                let guide = Guide::new(journey, &tools).await;
+                let guide = Guide::new(journey, &occasion.steps, &tools);
                 agent.tools(guide.watch(tools)).flow(guide)
             }
             None => agent.tools(tools),

@@ -4,6 +4,7 @@ mod choice;
 mod conversation;
 mod hosted;
 mod parts;
+mod patience;
 
 use std::{
     collections::BTreeMap,
@@ -289,7 +290,7 @@ impl Reception {
     async fn begin(&self, id: CallId, leg: Box<dyn Transport>) -> Result<Call> {
         let call = leg.call();
         let begun = Instant::now();
-        let mut occasion = self.occasion(call).await;
+        let mut occasion = self.known_in_time(call).await;
         let Makings { store, metrics, .. } = &self.makings;
         metrics.lookup(Lookup::Context, begun.elapsed());
         let (mirror, said) = Mirror::new(occasion.talk.clone());
@@ -297,7 +298,7 @@ impl Reception {
         let (sender, presses) = keys::listen();
         let watchers = self.watchers.clone();
         let record = Record::new(id.clone(), store.clone(), Arc::clone(metrics), watchers);
-        let (agent, minutes, used) = self.makings.agent(call, &occasion, (sender, &record)).await?;
+        let (agent, minutes, used) = self.makings.agent(call, &occasion, (sender, &record))?;
         let call = agent.start(leg).await?;
         let papers = Papers {
             minutes: Arc::clone(&minutes),
@@ -417,8 +418,13 @@ impl Reception {
         if occasion.back.is_some() {
             occasion.talk = Talk::of(&call.id, &self.shared).await;
         }
-        let begun = store.begin_call(call.id.as_str(), phone.as_ref(), call.direction, now).await;
-        occasion.wish = known(begun, "a call is not noted").flatten();
+        occasion.wish = match call.direction {
+            Direction::Inbound => patience::soon(self.begin_call(call)).await,
+            // What it is about is noted with it.
+            Direction::Outbound => self.begin_call(call).await,
+        };
+        let steps = known(store.steps(call.id.as_str()).await, "a call begins at the beginning");
+        occasion.steps = steps.unwrap_or_default();
         if self.makings.recordings.is_some() {
             let noted = known(store.call(call.id.as_str()).await, "nobody knows who was recorded");
             // Where it cannot be read, nobody is.

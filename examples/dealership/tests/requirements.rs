@@ -100,6 +100,7 @@ fn every_test_that_the_page_names_exists() {
 fn source(package: &str) -> String {
     let folder = match package {
         "dealership" => "examples/dealership",
+        "voiceagent-benches" => "benches",
         package => package,
     };
     let mut all = String::new();

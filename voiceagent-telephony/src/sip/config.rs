@@ -4,10 +4,14 @@ use std::{
     time::Duration,
 };
 
+use rsipstack::sip::Host;
 use serde::Deserialize;
 use voiceagent_core::{Error, Result, duration};
 
-use super::{Network, SipAccount, SipSrtp, SipTls, SipTransport, SipTrunk, digest::Credentials};
+use super::{
+    Network, SipAccount, SipSrtp, SipTls, SipTransport, SipTrunk, digest::Credentials,
+    transport::is_secure,
+};
 use crate::{control::Directory, rtp::RtpCodec};
 
 /// How calls over SIP are taken.
@@ -146,6 +150,9 @@ impl SipConfig {
         }
         if let Some(trunk) = &self.trunk {
             trunk.check()?;
+            if self.tls.is_none() && is_secure(&trunk.uri()?) {
+                return wrong("tls: the trunk uses it");
+            }
         }
         if self.calls_per_second == 0 {
             return wrong("calls_per_second: at least one is needed");
@@ -166,6 +173,17 @@ impl SipConfig {
         let there = self.accounts.iter().find(|account| account.registrar.ip() == host);
         let account = there.map(SipAccount::credentials);
         account.or_else(|| self.trunk.as_ref().and_then(SipTrunk::credentials))
+    }
+
+    /// Our account at a host that is called by an address: that of the domain, else of the same port,
+    /// else any there.
+    pub(super) fn account_at(&self, host: SocketAddr, domain: &Host) -> Option<&SipAccount> {
+        let domain = domain.to_string();
+        let there = self.accounts.iter().filter(|account| account.registrar.ip() == host.ip());
+        let is_domain = |account: &SipAccount| {
+            account.domain.as_deref().is_some_and(|own| own.eq_ignore_ascii_case(&domain))
+        };
+        there.min_by_key(|account| (!is_domain(account), account.registrar.port() != host.port()))
     }
 
     pub(super) fn may_call(&self, host: IpAddr) -> bool {
@@ -206,6 +224,26 @@ mod tests {
     }
 
     #[test]
+    fn whom_an_address_names_is_called_by_the_account_of_its_domain_or_else_of_its_host() {
+        let config: SipConfig = serde_json::from_str(
+            r#"{"listen":"127.0.0.1:0","accounts":[
+                {"registrar":"192.0.2.10:5060","user":"first","domain":"a.example"},
+                {"registrar":"192.0.2.10:5070","user":"other","domain":"b.example"}]}"#,
+        )
+        .unwrap();
+        for (host, domain, user) in [
+            ("192.0.2.10:5060", "192.0.2.10", Some("first")),
+            ("192.0.2.10:5070", "192.0.2.10", Some("other")),
+            ("192.0.2.10:5060", "B.example", Some("other")),
+            ("192.0.2.10:5080", "c.example", Some("first")),
+            ("192.0.2.11:5060", "a.example", None),
+        ] {
+            let found = config.account_at(host.parse().unwrap(), &Host::Domain(domain.into()));
+            assert_eq!(found.map(|account| account.user.as_str()), user, "{host} {domain}");
+        }
+    }
+
+    #[test]
     fn settings_that_cannot_work_are_told_by_their_name() {
         for (text, field) in [
             (r#"{"listen":"127.0.0.1:0","codecs":[]}"#, "codecs"),
@@ -213,11 +251,15 @@ mod tests {
             (r#"{"listen":"127.0.0.1:0","media_ports":[80,20000]}"#, "media_ports"),
             (r#"{"listen":"127.0.0.1:0","media_ports":[5000,5198]}"#, "media_ports"),
             (r#"{"listen":"127.0.0.1:0","calls_per_second":0}"#, "calls_per_second"),
+            (r#"{"listen":"127.0.0.1:0","trunk":{"address":"sip:h;transport=tls"}}"#, "tls"),
+            (r#"{"listen":"127.0.0.1:0","trunk":{"address":"sips:h"}}"#, "tls"),
         ] {
             let config: SipConfig = serde_json::from_str(text).unwrap();
             assert!(config.check().unwrap_err().message().starts_with(field));
         }
         let enough = r#"{"listen":"127.0.0.1:0","media_ports":[5000,5199]}"#;
         serde_json::from_str::<SipConfig>(enough).unwrap().check().unwrap();
+        let by_tls = r#"{"listen":"127.0.0.1:0","tls":{},"trunk":{"address":"sips:h"}}"#;
+        serde_json::from_str::<SipConfig>(by_tls).unwrap().check().unwrap();
     }
 }

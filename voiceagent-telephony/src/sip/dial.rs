@@ -20,7 +20,7 @@ use voiceagent_core::{
 };
 
 use super::{
-    Keypad, RtpQuality, SipConsultation, SipRefusal,
+    Keypad, RtpQuality, SipAccount, SipConsultation, SipRefusal,
     addresses::contact,
     agreement::Agreement,
     answers,
@@ -40,6 +40,7 @@ use super::{
     sockets::Sockets,
     target,
     transfer::{self, Transfers},
+    transport::is_secure,
 };
 use crate::{
     control::{Callee, TransferTarget},
@@ -132,6 +133,9 @@ impl SipDial {
                 if !is_clean || !matches!(dial.callee.scheme, Some(Scheme::Sip | Scheme::Sips)) {
                     return Err(wrong());
                 }
+                if config.tls.is_none() && is_secure(&dial.callee) {
+                    return Err(Error::config("tls: the address that is called needs it"));
+                }
                 dial.route = dial.callee.clone();
                 dial.caller =
                     address(from.as_deref().unwrap_or("anonymous"), &dial.route.host_with_port);
@@ -198,6 +202,17 @@ impl SipDial {
     #[must_use]
     pub fn consultation(&self) -> SipConsultation {
         self.consultation.clone()
+    }
+
+    /// Calls as an account of ours, where the callee stands at the host of one: a PBX lets those call
+    /// whom it knows, and asks them to prove it.
+    fn call_as(&mut self, account: &SipAccount) -> Result<()> {
+        let wrong = |_| Error::config("accounts.domain: the name of a host");
+        let mut caller = Uri::try_from(format!("sip:{}", account.host())).map_err(wrong)?;
+        caller.auth = Some(Auth { user: account.user.clone(), password: None });
+        self.caller = caller;
+        self.credentials = Some(account.credentials());
+        Ok(())
     }
 
     /// Asks until there is an answer that is final, and proves who we are where that is asked for.
@@ -289,9 +304,9 @@ impl Transport for SipDial {
             .with_longest_transfer(transfer::LONGEST)
     }
 
-    async fn open(self: Box<Self>) -> Result<Link<Outbound, Inbound>> {
+    async fn open(mut self: Box<Self>) -> Result<Link<Outbound, Inbound>> {
         let Office { config, addresses, calls, dialogs, ports, streams, board, stack, .. } =
-            &*self.office;
+            &*Arc::clone(&self.office);
         let closed = || Error::new(ErrorKind::Closed, "call", "the server has ended");
         let full = |_| Error::new(ErrorKind::Overloaded, "call", "the limit of calls is reached");
         let stack = stack.upgrade().ok_or_else(closed)?;
@@ -309,6 +324,11 @@ impl Transport for SipDial {
             address: route.get_socketaddr().map_err(|_| closed())?,
             transport: route.r#type.unwrap_or_default(),
         };
+        if self.by_trunk.is_none()
+            && let Some(account) = config.account_at(peer.address, &self.callee.host_with_port.host)
+        {
+            self.call_as(account)?;
+        }
         let local = addresses.seen_from(config, peer.transport, peer.address)?;
         let mut sockets = Sockets::bind(ports, addresses.ip())?;
         let heard = addresses.heard_from(config, peer.address)?;

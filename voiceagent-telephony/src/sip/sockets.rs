@@ -115,65 +115,71 @@ fn bind(address: SocketAddr) -> io::Result<UdpSocket> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sip::SipConfig;
+    use crate::{random::random_number, sip::SipConfig};
 
-    const HOST: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
+    /// An address of this host that nobody else uses, so that its ports are ours.
+    fn host() -> IpAddr {
+        let [_, number @ ..] = random_number("name a host").unwrap().to_be_bytes();
+        let [one, two, three] = number.map(|number| number.clamp(1, 254));
+        IpAddr::from([127, one, two, three])
+    }
 
     fn ports(first: u16, last: u16) -> Arc<Ports> {
-        let mut config = SipConfig::new((HOST, 0).into(), Vec::new());
+        let mut config = SipConfig::new(([127, 0, 0, 1], 0).into(), Vec::new());
         config.media_ports = (first, last);
         Ports::new(&config)
     }
 
-    /// Two ports of a range that no other test uses, taken from a server that has no others.
-    fn only_two() -> (Sockets, Arc<Ports>) {
-        let found = Sockets::bind(&ports(12_000, 19_999), HOST).unwrap().port();
-        let ports = ports(found, found + 1);
-        (Sockets::bind(&ports, HOST).unwrap(), ports)
+    /// Two ports, taken from a server that has no others.
+    fn only_two(host: IpAddr) -> (Sockets, Arc<Ports>) {
+        let ports = ports(12_000, 12_001);
+        (Sockets::bind(&ports, host).unwrap(), ports)
     }
 
     #[tokio::test(start_paused = true)]
     async fn ports_that_somebody_was_told_of_rest_for_half_a_minute_and_others_do_not() {
-        let (sockets, ports) = only_two();
-        let taken = Sockets::bind(&ports, HOST).unwrap_err();
+        let host = host();
+        let (sockets, ports) = only_two(host);
+        let taken = Sockets::bind(&ports, host).unwrap_err();
         assert_eq!(taken.kind(), ErrorKind::Overloaded);
         drop(sockets);
-        let mut sockets = Sockets::bind(&ports, HOST).unwrap();
+        let mut sockets = Sockets::bind(&ports, host).unwrap();
         sockets.tell();
         drop(sockets);
         sleep(Duration::from_secs(29)).await;
-        assert!(Sockets::bind(&ports, HOST).is_err(), "packets may still come there");
+        assert!(Sockets::bind(&ports, host).is_err(), "packets may still come there");
         sleep(Duration::from_secs(2)).await;
-        assert!(Sockets::bind(&ports, HOST).is_ok());
+        assert!(Sockets::bind(&ports, host).is_ok());
     }
 
     #[tokio::test]
     async fn each_pair_of_ports_is_found_as_long_as_one_is_free() {
-        let ports = ports(11_000, 11_399);
+        let (host, ports) = (host(), ports(11_000, 11_399));
         let mut taken = Vec::new();
         for _ in 0..200 {
-            taken.push(Sockets::bind(&ports, HOST).unwrap());
+            taken.push(Sockets::bind(&ports, host).unwrap());
         }
-        let none = Sockets::bind(&ports, HOST).unwrap_err();
+        let none = Sockets::bind(&ports, host).unwrap_err();
         assert_eq!(none.kind(), ErrorKind::Overloaded);
         let free = taken.swap_remove(77).port();
-        assert_eq!(Sockets::bind(&ports, HOST).unwrap().port(), free);
+        assert_eq!(Sockets::bind(&ports, host).unwrap().port(), free);
     }
 
     #[tokio::test]
     async fn what_came_before_anybody_listened_is_not_heard() {
-        let (sockets, _) = only_two();
-        let phone = std::net::UdpSocket::bind((HOST, 0)).unwrap();
+        let host = host();
+        let (sockets, _) = only_two(host);
+        let phone = std::net::UdpSocket::bind((host, 0)).unwrap();
         for packet in ["early", "earlier"] {
-            phone.send_to(packet.as_bytes(), (HOST, sockets.port())).unwrap();
-            phone.send_to(packet.as_bytes(), (HOST, sockets.port() + 1)).unwrap();
+            phone.send_to(packet.as_bytes(), (host, sockets.port())).unwrap();
+            phone.send_to(packet.as_bytes(), (host, sockets.port() + 1)).unwrap();
         }
         sockets.media().readable().await.unwrap();
         sockets.reports().readable().await.unwrap();
         sockets.flush();
-        phone.send_to(b"now", (HOST, sockets.port())).unwrap();
+        phone.send_to(b"now", (host, sockets.port())).unwrap();
         assert_eq!(sockets.receive().await.unwrap().1, "now");
-        phone.send_to(b"report", (HOST, sockets.port() + 1)).unwrap();
+        phone.send_to(b"report", (host, sockets.port() + 1)).unwrap();
         assert_eq!(sockets.receive().await.unwrap().1, "report");
     }
 }

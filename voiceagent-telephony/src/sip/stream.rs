@@ -1,10 +1,14 @@
-use std::{net::SocketAddr, sync::Weak, time::Duration};
+use std::{
+    net::SocketAddr,
+    sync::{Arc, Weak},
+    time::Duration,
+};
 
 use rsipstack::{
     platform::{CancellationToken, mpsc as stack_mpsc},
     sip::{SipMessage, Transport},
-    transaction::endpoint::{EndpointInner, EndpointInnerRef},
-    transport::{SipAddr, SipConnection, TransportEvent, channel::ChannelConnection},
+    transaction::endpoint::EndpointInner,
+    transport::{SipAddr, SipConnection, TransportEvent},
 };
 use tokio::{
     io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _},
@@ -14,7 +18,9 @@ use tokio::{
 use tracing::debug;
 
 use super::{
+    connected::Connected,
     framing::{Framed, Framing},
+    handles::Handles,
     screening::{Screened, screen},
 };
 
@@ -41,11 +47,10 @@ pub(super) struct Stream<S> {
     framing: Framing,
     outgoing: stack_mpsc::UnboundedReceiver<TransportEvent>,
     connection: SipConnection,
+    handles: Arc<Handles>,
     token: CancellationToken,
     /// When the other side has taken too long.
     deadline: Option<Instant>,
-    /// The stack reads from the channel until this is gone.
-    _incoming: stack_mpsc::UnboundedSender<TransportEvent>,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Stream<S> {
@@ -53,48 +58,35 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Stream<S> {
     pub(super) async fn open(
         socket: S,
         (transport, remote): (Transport, SocketAddr),
-        endpoint: EndpointInnerRef,
+        (endpoint, connected): (&EndpointInner, &Connected),
         token: CancellationToken,
     ) -> Option<Self> {
         let address = SipAddr::new(transport, remote.into());
-        let (incoming, unused) = stack_mpsc::unbounded_channel();
-        // Not bounded, since the loop of the stack sends into it and must never wait for one side;
-        // `BACKLOG` is looked at instead.
-        let (sender, outgoing) = stack_mpsc::unbounded_channel();
-        let channel = ChannelConnection::create_connection(
-            unused,
-            sender,
-            address.clone(),
-            Some(token.clone()),
-        );
-        let connection = SipConnection::Channel(channel.await.ok()?);
-        endpoint.transport_layer.add_connection(connection.clone());
+        let (handles, connection, outgoing) = Handles::new(address.clone(), token.clone()).await?;
+        let handles = Arc::new(handles);
+        connected.give(endpoint, &handles, connection.clone());
         Some(Self {
             socket,
             address,
             framing: Framing::default(),
             outgoing,
             connection,
+            handles,
             token,
             deadline: Some(Instant::now() + PATIENCE),
-            _incoming: incoming,
         })
     }
 
-    /// As the stack knows it.
-    pub(super) fn connection(&self) -> SipConnection {
-        self.connection.clone()
+    /// What the stack knows it by.
+    pub(super) fn handles(&self) -> Arc<Handles> {
+        Arc::clone(&self.handles)
     }
 
     /// Moves messages until either side has had enough.
     pub(super) async fn run(mut self, heard: mpsc::Sender<Heard>, endpoint: &Weak<EndpointInner>) {
         let why = self.talk(&heard).await;
         debug!(from = %self.address, "connection over: {why}");
-        // So that no request chooses it any more.
-        self.token.cancel();
-        if let Some(endpoint) = endpoint.upgrade() {
-            endpoint.transport_layer.remove_connection(&self.connection);
-        }
+        self.handles.end(endpoint.upgrade().as_deref());
         // Some wait for a word of goodbye; nothing depends on it.
         let _ = timeout(PATIENCE, self.socket.shutdown()).await;
     }
@@ -192,8 +184,6 @@ async fn write<S: AsyncWrite + Unpin>(socket: &mut S, bytes: &[u8]) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use rsipstack::{EndpointBuilder, transport::TransportLayer};
     use tokio::io::duplex;
 
@@ -210,8 +200,9 @@ mod tests {
             let endpoint = EndpointBuilder::new().with_transport_layer(layer).build();
             let (ours, mut theirs) = duplex(1_024);
             let who = (Transport::Tcp, ([127, 0, 0, 1], 9).into());
-            let stream = Stream::open(ours, who, Arc::clone(&endpoint.inner), token).await.unwrap();
-            let connection = stream.connection();
+            let (stack, connected) = (&*endpoint.inner, Connected::default());
+            let stream = Stream::open(ours, who, (stack, &connected), token).await.unwrap();
+            let connection = stream.connection.clone();
             for _ in 0..waiting {
                 connection.send(message.clone(), None).await.unwrap();
             }

@@ -8,9 +8,9 @@ use std::{
 use async_trait::async_trait;
 use rsipstack::{
     platform::CancellationToken,
-    sip::{Host, Scheme, Transport, Uri},
+    sip::{Host, Transport, Uri},
     transaction::endpoint::{EndpointInner, EndpointInnerRef, TargetLocator},
-    transport::{SipAddr, SipConnection},
+    transport::SipAddr,
 };
 use tokio::{
     io::{AsyncRead, AsyncWrite},
@@ -24,9 +24,11 @@ use voiceagent_core::{Error, ErrorKind, Result};
 use super::{
     SipConfig,
     connected::Connected,
+    handles::Handles,
     quiet::quiet,
     stream::{Heard, Stream},
     tls::Tls,
+    transport::is_secure,
 };
 
 /// Connections that others may have with us at a time. A trunk keeps a handful.
@@ -166,13 +168,14 @@ impl Streams {
         socket: S,
         who: (Transport, SocketAddr),
         slot: Option<OwnedSemaphorePermit>,
-    ) -> Option<SipConnection>
+    ) -> Option<Arc<Handles>>
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let endpoint = self.0.endpoint.get()?.upgrade()?;
-        let stream = quiet(Stream::open(socket, who, endpoint, self.0.token.child_token())).await?;
-        let connection = stream.connection();
+        let (stack, token) = ((&*endpoint, &self.0.connected), self.0.token.child_token());
+        let stream = quiet(Stream::open(socket, who, stack, token)).await?;
+        let handles = stream.handles();
         let (heard, endpoint) = (self.0.heard.clone(), self.0.endpoint.get()?.clone());
         let ended = self.0.ended.clone();
         tokio::spawn(async move {
@@ -180,7 +183,7 @@ impl Streams {
             drop(slot);
             ended.send_replace(());
         });
-        Some(connection)
+        Some(handles)
     }
 
     /// Waits until there is no connection to an address; for ever where none is needed, and not at all
@@ -214,7 +217,7 @@ impl Streams {
     /// should be.
     pub(super) async fn reach(&self, uri: &Uri) -> io::Result<SipAddr> {
         let asked = SipAddr::try_from(uri).map_err(io::Error::other)?;
-        let is_secure = uri.scheme == Some(Scheme::Sips) || asked.r#type == Some(Transport::Tls);
+        let is_secure = is_secure(uri);
         let transport = if is_secure { Transport::Tls } else { asked.r#type.unwrap_or_default() };
         let default = if is_secure { 5_061 } else { 5_060 };
         let port = asked.addr.port.map_or(default, |port| port.value());
@@ -254,9 +257,9 @@ impl Streams {
         let endpoint =
             self.0.endpoint.get().and_then(Weak::upgrade).ok_or(io::ErrorKind::NotConnected)?;
         if transport == Transport::Tls {
-            if let Some(connection) = self.0.connected.find(host, name) {
-                // The stack goes by addresses, of which the last to be added is used.
-                endpoint.transport_layer.add_connection(connection);
+            if let Some(handles) = self.0.connected.find(host, name)
+                && quiet(self.0.connected.prefer(&endpoint, &handles)).await
+            {
                 return Ok(());
             }
         } else if endpoint.transport_layer.get_addrs().contains(address) {
@@ -269,7 +272,7 @@ impl Streams {
             let begun = match (transport, &self.0.tls) {
                 (Transport::Tls, Some(tls)) => {
                     let begun = self.begin(tls.connect(name, socket).await?, who, None).await;
-                    begun.map(|connection| self.0.connected.note(host, name, connection))
+                    begun.map(|handles| self.0.connected.note(host, name, handles))
                 }
                 (Transport::Tls, None) => return Err(io::ErrorKind::Unsupported.into()),
                 _ => self.begin(socket, who, None).await.map(drop),

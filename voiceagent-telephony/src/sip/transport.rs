@@ -1,4 +1,4 @@
-use rsipstack::sip::Transport;
+use rsipstack::sip::{Param, Scheme, Transport, Uri};
 use serde::Deserialize;
 
 /// What signalling goes by.
@@ -23,4 +23,10 @@ impl SipTransport {
             Self::Tls => Transport::Tls,
         }
     }
+}
+
+/// Whether an address is reached by TLS only (RFC 3261, sections 19.1.1 and 26.2.2).
+pub(super) fn is_secure(uri: &Uri) -> bool {
+    let is_tls = |param: &Param| *param == Param::Transport(Transport::Tls);
+    uri.scheme == Some(Scheme::Sips) || uri.params.iter().any(is_tls)
 }

@@ -381,3 +381,14 @@ async fn a_call_whose_answer_does_not_say_where_it_comes_from_is_acknowledged_an
         phone.answer(&bye, "200 OK", "", "").await;
     }
 }
+
+#[tokio::test]
+async fn an_address_by_tls_is_not_called_where_no_tls_is_set() {
+    for address in ["sip:desk@127.0.0.1;transport=tls", "sips:desk@127.0.0.1"] {
+        let mut config = Server::config();
+        config.directory = config.directory.with_target("ann", address.parse().unwrap());
+        let caller = SipServer::bind(config).await.unwrap().caller();
+        let refused = caller.call(&Callee::Target("ann".to_owned())).unwrap_err();
+        assert_eq!(refused.kind(), ErrorKind::Config, "{address}");
+    }
+}

@@ -25,4 +25,5 @@ mod server;
 mod streams;
 mod torture;
 mod transfers;
+mod trunks_by_tls;
 mod within;

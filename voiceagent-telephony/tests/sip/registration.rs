@@ -1,4 +1,4 @@
-use std::{net::SocketAddr, sync::Arc};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use rustls::{
     ServerConfig,
@@ -13,9 +13,13 @@ use tokio::{
 };
 use tokio_rustls::TlsAcceptor;
 use voiceagent_core::Secret;
-use voiceagent_telephony::sip::{SipAccount, SipConfig, SipTls, SipTransport};
+use voiceagent_telephony::sip::{SipAccount, SipConfig, SipServer, SipTls, SipTransport, SipTrunk};
 
-use crate::server::{SOON, Server};
+use crate::{
+    dial,
+    phone::Phone,
+    server::{SOON, Server},
+};
 
 /// A registrar whose answers are the test's.
 struct Registrar(UdpSocket);
@@ -171,7 +175,7 @@ fn file(name: &str) -> std::path::PathBuf {
 }
 
 /// A host that proves to be `localhost`.
-fn localhost() -> TlsAcceptor {
+pub(crate) fn localhost() -> TlsAcceptor {
     let chain = vec![CertificateDer::from_pem_file(file("host.crt")).unwrap()];
     let key = PrivateKeyDer::from_pem_file(file("host.key")).unwrap();
     let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
@@ -280,6 +284,46 @@ async fn a_registration_whose_connection_is_lost_is_made_anew_at_once() {
         take(&mut socket).await;
     }
     timeout(SOON, listener.accept()).await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn whoever_stands_at_the_host_of_an_account_is_called_as_the_account() {
+    let mut phone = Phone::start().await;
+    let mut config = Server::config();
+    let account = SipAccount::new(phone.address(), "agent", Secret::new("secret"));
+    let account = account.with_domain("pbx.example").with_keep_alive(Duration::ZERO);
+    config.accounts.push(account);
+    // What the trunk knows us by is nobody's here.
+    let trunk = SipTrunk::new("sip:192.0.2.1").with_user("+14155550199");
+    let trunk = trunk.with_login("ours", Secret::new("other")).with_keep_alive(Duration::ZERO);
+    config.trunk = Some(trunk);
+    let desk = format!("sip:100@{}", phone.address());
+    config.directory = config.directory.with_target("ann", desk.parse().unwrap());
+    let server = SipServer::bind(config).await.unwrap();
+    let (caller, at) = (server.caller(), server.local_addr());
+    let serving = tokio::spawn(server.serve(|call| async move { drop(call) }));
+    let told = phone.request("REGISTER").await;
+    phone.answer(&told, "200 OK", "Expires: 3600\r\n", "").await;
+
+    let opening = dial::open(dial::dial(&caller));
+    let first = phone.request("INVITE").await;
+    assert_eq!(first.uri(), desk);
+    assert!(first.header("From").contains("<sip:agent@pbx.example>"), "{}", first.text);
+    assert!(first.header("Contact").contains(&format!("<sip:agent@{at}")), "{}", first.text);
+    let challenge = "WWW-Authenticate: Digest realm=\"pbx\", nonce=\"n1\"\r\n";
+    phone.answer(&first, "401 Unauthorized", challenge, "").await;
+    let second = phone.request("INVITE").await;
+    assert!(second.number() > first.number(), "{}", second.text);
+    assert!(second.header("Authorization").contains("username=\"agent\""), "{}", second.text);
+    phone.answer(&second, "200 OK", "", &phone.description()).await;
+    let link = timeout(SOON, opening).await.unwrap().unwrap().unwrap();
+    drop(link);
+    let bye = phone.request("BYE").await;
+    phone.answer(&bye, "401 Unauthorized", challenge, "").await;
+    let proven = phone.request("BYE").await;
+    assert!(proven.header("Authorization").contains("username=\"agent\""), "{}", proven.text);
+    phone.answer(&proven, "200 OK", "", "").await;
+    serving.abort();
 }
 
 #[tokio::test]

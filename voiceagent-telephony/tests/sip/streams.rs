@@ -16,7 +16,7 @@ use voiceagent_telephony::sip::{SipConfig, SipTls, SipTransport};
 
 use crate::server::{SOON, Server, told};
 
-fn file(name: &str) -> PathBuf {
+pub(crate) fn file(name: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("testdata/sip").join(name)
 }
 
@@ -29,7 +29,7 @@ fn config() -> SipConfig {
 }
 
 /// A side that speaks SIP over a stream, byte by byte.
-struct Peer<S> {
+pub(crate) struct Peer<S> {
     socket: S,
     heard: Vec<u8>,
     protocol: &'static str,
@@ -39,7 +39,7 @@ struct Peer<S> {
 async fn by_tcp(server: &Server, call: &str) -> Peer<TcpStream> {
     let at = server.address_of(SipTransport::Tcp);
     let socket = TcpStream::connect(at).await.unwrap();
-    Peer { socket, heard: Vec::new(), protocol: "TCP", call: call.to_owned() }
+    Peer::new(socket, "TCP", call)
 }
 
 async fn by_tls(server: &Server, call: &str) -> Peer<tokio_rustls::client::TlsStream<TcpStream>> {
@@ -54,10 +54,14 @@ async fn by_tls(server: &Server, call: &str) -> Peer<tokio_rustls::client::TlsSt
     let socket = TcpStream::connect(at).await.unwrap();
     let name = ServerName::try_from("localhost").unwrap();
     let socket = TlsConnector::from(Arc::new(config)).connect(name, socket).await.unwrap();
-    Peer { socket, heard: Vec::new(), protocol: "TLS", call: call.to_owned() }
+    Peer::new(socket, "TLS", call)
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Peer<S> {
+    pub(crate) fn new(socket: S, protocol: &'static str, call: &str) -> Self {
+        Self { socket, heard: Vec::new(), protocol, call: call.to_owned() }
+    }
+
     fn request(&self, method: &str, sequence: u32, tag: &str, body: &str) -> String {
         let Self { protocol, call, .. } = self;
         format!(
@@ -71,7 +75,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Peer<S> {
         )
     }
 
-    async fn send(&mut self, text: &str) {
+    pub(crate) async fn send(&mut self, text: &str) {
         self.socket.write_all(text.as_bytes()).await.unwrap();
         self.socket.flush().await.unwrap();
     }
@@ -83,7 +87,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Peer<S> {
     }
 
     /// The next message that begins so, and those before are dropped.
-    async fn message(&mut self, begin: &str) -> String {
+    pub(crate) async fn message(&mut self, begin: &str) -> String {
         let reading = async {
             loop {
                 let text = String::from_utf8_lossy(&self.heard).into_owned();
@@ -234,7 +238,7 @@ async fn connections_beyond_the_limit_are_closed_at_once_and_the_others_stay() {
     assert!(matches!(closed, Ok(0) | Err(_)), "{closed:?}");
     // The last one that was let in is served.
     let socket = taken.pop().unwrap();
-    let mut peer = Peer { socket, heard: Vec::new(), protocol: "TCP", call: "last".to_owned() };
+    let mut peer = Peer::new(socket, "TCP", "last");
     peer.socket.write_all(peer.request("OPTIONS", 1, "", "").as_bytes()).await.unwrap();
     let mut answer = [0; 11];
     timeout(SOON, peer.socket.read_exact(&mut answer)).await.unwrap().unwrap();

@@ -17,7 +17,7 @@ use voiceagent_core::{
 use super::{
     super::{
         log::{Log, What},
-        script::{ENDPOINTING, INTERIM_EVERY, TRANSCRIPT, UTTERANCES},
+        script::{ENDPOINTING, INTERIM_EVERY, TRANSCRIPT, Utterance},
         tag::{FRAME, Tag},
     },
     Encoding,
@@ -29,13 +29,19 @@ const FORMAT: AudioFormat = AudioFormat::MULAW_8K;
 const REQUEST: &str = "7c4a1f5e-0b7d-4e0e-9a53-1f6f3b1f0c11";
 
 /// Serves one connection of `/v1/listen`.
-pub(super) async fn serve(socket: WebSocketStream<TcpStream>, encoding: Encoding, log: Arc<Log>) {
+pub(super) async fn serve(
+    socket: WebSocketStream<TcpStream>,
+    encoding: Encoding,
+    said: &'static [Utterance],
+    log: Arc<Log>,
+) {
     let vad = Telephone::default();
     let detector = SpeechDetector::new(&vad, FORMAT, vad.gate())
         .expect("the agent's own detector hears mu-law");
     let mut ears = Ears {
         socket,
         encoding,
+        said,
         log,
         detector,
         call: None,
@@ -51,6 +57,8 @@ pub(super) async fn serve(socket: WebSocketStream<TcpStream>, encoding: Encoding
 struct Ears {
     socket: WebSocketStream<TcpStream>,
     encoding: Encoding,
+    /// What may be said on it.
+    said: &'static [Utterance],
     log: Arc<Log>,
     detector: SpeechDetector,
     call: Option<u32>,
@@ -128,7 +136,7 @@ impl Ears {
         if self.call.replace(tag.call).is_none() {
             self.log.note(tag.call, What::CallHeard);
         }
-        let Some(utterance) = UTTERANCES.get(tag.utterance) else { return };
+        let Some(utterance) = self.said.get(tag.utterance) else { return };
         let began = self.position + FORMAT.samples(length);
         self.speech = Some(Speech {
             text: utterance.text(tag.call),

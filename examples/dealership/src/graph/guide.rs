@@ -93,15 +93,8 @@ struct State {
 }
 
 impl Guide {
-    /// A guide for a call with these tools. A call that was cut off goes on where it was.
-    pub(crate) async fn new(journey: Journey, tools: &[Arc<dyn Tool>]) -> Arc<Self> {
-        let steps = match journey.store.steps(&journey.call).await {
-            Ok(steps) => steps,
-            Err(fault) => {
-                warn!(error = %Error::from(fault), "a call begins at the beginning");
-                Vec::new()
-            }
-        };
+    /// A guide for a call with these tools. A call that was cut off goes on where these steps led.
+    pub(crate) fn new(journey: Journey, steps: &[CallStep], tools: &[Arc<dyn Tool>]) -> Arc<Self> {
         let nodes: Vec<Node> = steps.iter().filter_map(|step| Node::named(&step.node)).collect();
         let (place, pending) = match nodes.split_last() {
             Some((last, before)) => (Place::at(*last, before.iter().copied()), Vec::new()),

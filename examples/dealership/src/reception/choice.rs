@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use tracing::{debug, warn};
 use voiceagent_core::{Result, llm::LanguageModel, transport::CallInfo};
 
-use super::{Reception, known};
+use super::{Reception, known, patience::note};
 use crate::{
     agent::{Makings, Occasion, Premises},
     phone::Phone,
@@ -51,9 +51,12 @@ impl Reception {
             }
         };
         debug!(slug = chosen.slug, version = chosen.version, "a template answers");
-        let answers = (chosen.slug.as_str(), chosen.version);
-        let noted = store.note_template(call.id.as_str(), answers, clock.now()).await;
-        known(noted, "nobody will know which template has answered");
+        let (kept, id, slug, now) =
+            (store.clone(), call.id.clone(), chosen.slug.clone(), clock.now());
+        let noted = async move {
+            kept.note_template(id.as_str(), (slug.as_str(), chosen.version), now).await
+        };
+        note(noted, "nobody will know which template has answered").await;
         occasion.template = chosen.template;
         self.choose_language(call, phone, occasion).await;
         if self.is_over_budget(&chosen.slug, occasion.template.budget).await {
@@ -134,8 +137,9 @@ impl Reception {
         });
         let Some(asked) = of_customer.or(remembered) else { return };
         let Some((tag, template)) = occasion.template.in_language(&asked) else { return };
-        let noted = store.note_locale(call.id.as_str(), tag, clock.now()).await;
-        known(noted, "nobody will know in which language a call was");
+        let (kept, id, spoken, now) = (store.clone(), call.id.clone(), tag.to_owned(), clock.now());
+        let noted = async move { kept.note_locale(id.as_str(), &spoken, now).await };
+        note(noted, "nobody will know in which language a call was").await;
         occasion.language = Some(tag.into());
         occasion.template = template;
     }

@@ -1,3 +1,5 @@
+mod patience;
+
 use async_trait::async_trait;
 use futures_util::{StreamExt, stream, stream::BoxStream};
 use serde_json::{Map, Value};

@@ -127,14 +127,14 @@ impl Store {
         now: Timestamp,
     ) -> Result<Option<Job>, Fault> {
         let mut writes = self.begin().await?;
-        let columns = Job::COLUMNS;
+        let (columns, kinds) = (Job::COLUMNS, kinds());
         let row = sqlx::query(AssertSqlSafe(format!(
             "UPDATE job SET state = 'running', lease_until = $3, fence = fence + 1, updated_at = $2
              WHERE id = (
                  SELECT id FROM job
                  WHERE (state = 'ready' AND (run_at <= $2 OR id = $1)
                         OR state = 'running' AND lease_until <= $2)
-                   AND id = coalesce($1, id)
+                   AND id = coalesce($1, id) AND kind IN ({kinds})
                    AND (id = $1 OR CASE kind WHEN 'eval_run' THEN 1 ELSE 0 END = $4)
                  ORDER BY run_at, id LIMIT 1)
              RETURNING {columns}"
@@ -199,10 +199,11 @@ impl Store {
     ///
     /// When the store cannot be read.
     pub async fn jobs(&self, all: bool) -> Result<Vec<Job>, Fault> {
-        let columns = Job::COLUMNS;
+        let (columns, kinds) = (Job::COLUMNS, kinds());
         let rows = sqlx::query(AssertSqlSafe(format!(
             "SELECT {columns} FROM job
-             WHERE $1 = 1 OR state IN ('ready', 'running') ORDER BY run_at, id"
+             WHERE ($1 = 1 OR state IN ('ready', 'running')) AND kind IN ({kinds})
+             ORDER BY run_at, id"
         )))
         .bind(i64::from(all))
         .fetch_all(&self.reader)
@@ -316,6 +317,12 @@ impl Job {
             fence: row.try_get("fence")?,
         })
     }
+}
+
+/// The kinds of jobs that this program knows, as a list in a statement. A newer program may have left
+/// others, and does them.
+fn kinds() -> String {
+    JobKind::ALL.map(|kind| format!("'{}'", kind.word())).join(", ")
 }
 
 /// Notes that something is to be done; once, however often it is noted.

@@ -35,6 +35,23 @@ impl Store {
         Ok(())
     }
 
+    /// Takes every connection, so that the database hangs for everybody else until they are dropped.
+    #[cfg(test)]
+    pub(crate) async fn hang(&self) -> Vec<Held> {
+        let mut held = self.hang_writers().await;
+        // In memory both pools are one.
+        if self.keeper.is_none() {
+            held.extend(all(&self.reader).await);
+        }
+        held
+    }
+
+    /// Takes every connection that writes.
+    #[cfg(test)]
+    pub(crate) async fn hang_writers(&self) -> Vec<Held> {
+        all(&self.writer).await
+    }
+
     /// Writes what a test needs.
     #[cfg(test)]
     pub(crate) async fn run(&self, statement: &'static str) -> u64 {
@@ -50,6 +67,20 @@ impl Store {
         let rows = sqlx::query(query).fetch_all(&self.reader).await?;
         rows.iter().map(object).collect()
     }
+}
+
+/// A connection that nobody else has.
+#[cfg(test)]
+type Held = sqlx::pool::PoolConnection<sqlx::Any>;
+
+/// Every connection of a pool.
+#[cfg(test)]
+async fn all(pool: &sqlx::AnyPool) -> Vec<Held> {
+    let mut held = Vec::new();
+    for _ in 0..pool.options().get_max_connections() {
+        held.push(pool.acquire().await.unwrap());
+    }
+    held
 }
 
 /// All columns are text or whole numbers.

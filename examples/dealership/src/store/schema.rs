@@ -47,8 +47,12 @@ const MIGRATIONS: &[(&str, &str, &str)] = &[
     ("evaluations", include_str!("../../migrations/0017_evaluations.sql"), ""),
     ("attendance", include_str!("../../migrations/0018_attendance.sql"), ""),
 ];
+/// What the name of a migration begins with that programs of before cannot work with. All others only
+/// add: tables, columns that need not be filled in, and indices. A program that is rolled back works on
+/// with the tables of the newer one, unless a migration says so.
+pub(super) const BREAKS: &str = "breaks ";
 /// The newest migration.
-const VERSION: i64 = MIGRATIONS.len() as i64;
+pub(super) const VERSION: i64 = MIGRATIONS.len() as i64;
 
 const FOREIGN: &str = "it is the database of another program; name another one";
 const NEWER: &str = "the schema is newer than this program; run the program that made it, or name \
@@ -81,7 +85,7 @@ pub(super) async fn migrate(
     let unfit = |cause| unusable(unfit(dialect, &cause)).with_source(cause);
     writer.ensure_migrations_table(TABLE).await.map_err(unfit)?;
     let applied = writer.list_applied_migrations(TABLE).await.map_err(unfit)?;
-    if applied.last().is_some_and(|last| last.version > VERSION) {
+    if breaks(dialect, writer).await? {
         return Err(unusable(NEWER));
     }
     for (index, migration) in migrations(dialect).take(count).enumerate() {
@@ -93,6 +97,17 @@ pub(super) async fn migrate(
         }
     }
     Ok(())
+}
+
+/// Whether any migration was made that this program does not know and cannot work with.
+async fn breaks(dialect: Dialect, connection: &mut AnyConnection) -> Result<bool> {
+    let unknown: Vec<String> =
+        sqlx::query_scalar("SELECT description FROM _sqlx_migrations WHERE version > $1")
+            .bind(VERSION)
+            .fetch_all(connection)
+            .await
+            .map_err(|cause| unopened(dialect, cause))?;
+    Ok(unknown.iter().any(|name| name.starts_with(BREAKS)))
 }
 
 fn migrations(dialect: Dialect) -> impl Iterator<Item = Migration> {
@@ -121,11 +136,13 @@ pub(super) async fn check(dialect: Dialect, reader: &AnyPool) -> Result<()> {
             .await
             .map_err(unopened)?;
     }
-    match version {
-        VERSION => Ok(()),
-        older if older < VERSION => Err(unusable(OLDER)),
-        _ => Err(unusable(NEWER)),
+    if version < VERSION {
+        return Err(unusable(OLDER));
     }
+    if version > VERSION && breaks(dialect, &mut connection).await? {
+        return Err(unusable(NEWER));
+    }
+    Ok(())
 }
 
 /// How many tables there are, and of these those in which migrations are noted.
@@ -175,6 +192,13 @@ fn unfit(dialect: Dialect, cause: &MigrateError) -> String {
         }
         _ => STRANGE.to_owned(),
     }
+}
+
+/// The name of a migration, and what is written for it.
+#[cfg(test)]
+pub(super) fn written(version: usize) -> (&'static str, &'static str) {
+    let (name, sql, _) = MIGRATIONS[version - 1];
+    (name, sql)
 }
 
 #[cfg(test)]

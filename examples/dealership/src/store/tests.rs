@@ -3,6 +3,7 @@ mod migration;
 mod opening;
 mod race;
 mod replicas;
+mod rollback;
 mod rows;
 mod widened;
 mod wire;

@@ -80,7 +80,8 @@ impl Stage {
             minutes: Minutes::new(Vec::new()),
             team: None,
         };
-        let guide = Guide::new(journey, &tools).await;
+        let steps = store.steps("call").await.unwrap();
+        let guide = Guide::new(journey, &steps, &tools);
         let tools = guide.watch(tools);
         let history = Vec::new();
         Self { store: store.clone(), guide, tools, history, turn: TurnId::default() }

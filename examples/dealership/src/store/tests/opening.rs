@@ -164,10 +164,12 @@ async fn what_is_only_read_is_neither_made_nor_brought_up_to_date() {
 
     Store::open(&path).await.unwrap().close().await;
     let other = file::pool(1, &path, "mode=rw").await.unwrap();
-    sqlx::query("UPDATE _sqlx_migrations SET version = 99 WHERE version = 3")
-        .execute(&other)
-        .await
-        .unwrap();
+    sqlx::query(
+        "UPDATE _sqlx_migrations SET version = 99, description = 'breaks all' WHERE version = 3",
+    )
+    .execute(&other)
+    .await
+    .unwrap();
     other.close().await;
     assert!(told(&path).await.contains("the schema is newer than this program"));
     let newer = complaint(&path).await;
@@ -224,7 +226,10 @@ async fn a_schema_is_read_without_being_changed_and_refused_if_it_is_anothers() 
     let refused = store.seed(friday()).await.map_err(Error::from).unwrap_err();
     assert!(refused.message().contains("cannot be written"), "{refused}");
     store.close().await;
-    scratch.store.run("UPDATE _sqlx_migrations SET version = 99 WHERE version = 3").await;
+    scratch
+        .store
+        .run("UPDATE _sqlx_migrations SET version = 99, description = 'breaks all' WHERE version = 3")
+        .await;
     let newer = Store::open(&own).await.unwrap_err();
     assert!(newer.message().contains("the schema is newer than this program"), "{newer}");
     scratch.store.run("DROP TABLE _sqlx_migrations").await;
