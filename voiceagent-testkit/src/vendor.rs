@@ -81,6 +81,9 @@ pub trait ScriptedVendor: Send + Sync {
     /// Says nothing any more on the connections that are open.
     fn stall(&self);
 
+    /// Keeps what it would say on the connections that are open; with `false`, says it and goes on.
+    fn hold(&self, holds: bool);
+
     /// Sends a text message on all connections that are open.
     fn push(&self, message: &str);
 
@@ -459,6 +462,10 @@ impl ScriptedVendor for SpeechVendor {
 
     fn stall(&self) {
         self.server.state.command(Control::Stall);
+    }
+
+    fn hold(&self, holds: bool) {
+        self.server.state.command(Control::Hold(holds));
     }
 
     fn push(&self, message: &str) {

@@ -50,7 +50,7 @@ impl TokenCodec {
         }
     }
 
-    /// Tells what is final of the utterance, if anything is.
+    /// Tells what is final of the utterance; whether anything is that is new.
     fn tell(&mut self, heard: &mut Utterances, events: &mut Vec<SttEvent>) -> bool {
         let text = std::mem::take(&mut self.text);
         let words = std::mem::take(&mut self.words);
@@ -58,8 +58,7 @@ impl TokenCodec {
         let Some(last) = words.last() else { return false };
         let end = last.end;
         let transcript = Transcript::final_(text.trim()).with_confidence(sure).with_words(words);
-        heard.on_final(transcript, Some(end), events);
-        true
+        heard.on_final(transcript, Some(end), events)
     }
 }
 

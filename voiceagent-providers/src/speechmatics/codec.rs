@@ -62,7 +62,7 @@ impl SegmentCodec {
         }
     }
 
-    /// Tells what is final of the utterance, if anything is.
+    /// Tells what is final of the utterance; whether anything is that is new.
     fn tell(&mut self, heard: &mut Utterances, events: &mut Vec<SttEvent>) -> bool {
         let text = std::mem::take(&mut self.text);
         let words = std::mem::take(&mut self.words);
@@ -72,8 +72,7 @@ impl SegmentCodec {
         }
         let end = words.last().map(|last| last.end);
         let transcript = Transcript::final_(text.trim()).with_confidence(sure).with_words(words);
-        heard.on_final(transcript, end, events);
-        true
+        heard.on_final(transcript, end, events)
     }
 }
 

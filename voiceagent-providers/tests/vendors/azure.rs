@@ -204,3 +204,10 @@ fn wrong_settings_are_refused_by_name() {
         assert!(error.message().contains(&format!("`{field}`")), "{field}: {error}");
     }
 }
+
+#[tokio::test]
+async fn rc3_noise_that_the_vendor_says_nothing_of_ends_no_link() {
+    let _clock = Clock::start();
+    let vendor = ears().await;
+    hearing::noise_ends_no_link(&vendor, &stt(&vendor, |_| {})).await;
+}

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tokio::time::timeout;
+use tokio::time::{interval, timeout};
 use voiceagent_core::{
     Error, Link,
     audio::{AudioFormat, AudioFrame, MediaTime},
@@ -13,6 +13,7 @@ use voiceagent_testkit::vendor::{silence, speech};
 pub(crate) const FORMAT: AudioFormat = AudioFormat::MULAW_8K;
 pub(crate) const SPOKEN: Duration = Duration::from_secs(1);
 pub(crate) const PAUSE: Duration = Duration::from_secs(2);
+const FRAME: Duration = Duration::from_millis(20);
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A caller on a line to a recognizer.
@@ -43,6 +44,19 @@ impl Caller {
 
     pub(crate) fn say_for(&self, duration: Duration) {
         self.send(speech(self.format, duration));
+    }
+
+    /// Noise at the pace of a phone, at about -43 dBFS: loud, and nothing that anybody understands.
+    /// The line carries PCM.
+    pub(crate) async fn noise_for(&self, duration: Duration) {
+        let samples = self.format.samples_in(FRAME);
+        let wave = (0..samples).map(|at| if at % 32 < 16 { 240_i16 } else { -240 });
+        let frame: Vec<u8> = wave.flat_map(i16::to_le_bytes).collect();
+        let mut pace = interval(FRAME);
+        for _ in 0..duration.as_millis() / FRAME.as_millis() {
+            pace.tick().await;
+            self.send(frame.clone());
+        }
     }
 
     /// Frames that hold nothing, as some lines bring them.

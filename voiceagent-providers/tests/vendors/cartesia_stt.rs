@@ -154,3 +154,14 @@ fn wrong_settings_are_refused_by_name() {
     ];
     hearing::wrong_settings_are_refused(&right, &wrong);
 }
+
+#[tokio::test]
+async fn rc3_noise_that_the_vendor_says_nothing_of_ends_no_link() {
+    let _clock = Clock::start();
+    let vendor = manual_vendor().await;
+    let short = |config: &mut CartesiaSttConfig| {
+        manual(config);
+        config.stall_timeout = SECOND / 2;
+    };
+    hearing::noise_ends_no_link(&vendor, &stt(&vendor, short)).await;
+}

@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use voiceagent_core::{
     ErrorKind, Retry, Secret,
+    audio::AudioFormat,
     registry::Registry,
     stt::{SpeechToText, SttEvent, SttOptions},
 };
@@ -61,6 +62,15 @@ pub(crate) async fn a_stalled_vendor_is_replaced(vendor: &SpeechVendor, stt: &dy
     vendor.stall();
     assert_eq!(say(&mut caller, stt).await, UTTERANCES[0]);
     assert_eq!(vendor.accepted(), 2);
+}
+
+/// A vendor that says nothing about noise, however long that lasts, is heard behind it.
+pub(crate) async fn noise_ends_no_link(vendor: &SpeechVendor, stt: &dyn SpeechToText) {
+    let mut caller = Caller::dial_in(stt, AudioFormat::PCM_16K).await;
+    caller.noise_for(SECOND * 20).await;
+    assert!(vendor.accepted() > 2, "it was taken for a stall: {}", vendor.accepted());
+    caller.pause();
+    assert_eq!(say(&mut caller, stt).await, UTTERANCES[0]);
 }
 
 /// Too many sessions are waited for, and then reported.

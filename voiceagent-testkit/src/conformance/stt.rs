@@ -29,6 +29,8 @@ const ROUNDING: Duration = Duration::from_millis(60);
 
 const ENDS_NO_TURN: &str = "a request to finalize ends no turn";
 
+const LATE: &str = "a final that comes late tells nothing twice";
+
 /// How long to listen for what must not come.
 const QUIET: Duration = Duration::from_millis(300);
 
@@ -64,9 +66,11 @@ pub async fn stt<V: ScriptedVendor>(
     if claims.finalize {
         report.note("a request to finalize yields a final", suite.finalizes().await);
         report.note(ENDS_NO_TURN, suite.request_ends_no_turn().await);
+        report.note(LATE, suite.late_final().await);
     } else {
         report.not_claimed("a request to finalize yields a final");
         report.not_claimed(ENDS_NO_TURN);
+        report.not_claimed(LATE);
     }
     if claims.word_timings {
         report.note(TIMES, suite.times_are_of_what_was_handed_over().await);
@@ -206,6 +210,21 @@ impl<V: ScriptedVendor> Suite<'_, V> {
         // The request is over with its answer: the end of the next turn is the vendor's own.
         self.say_utterance(&mut caller).await?;
         same(caller.turns(), usize::from(self.claims.end_of_turn))
+    }
+
+    /// Somebody gives up waiting for a final, and makes do with what was told until then.
+    async fn late_final(&self) -> Result<(), String> {
+        let mut caller = self.call().await?;
+        self.say_a_part(&mut caller).await?;
+        self.vendor.hold(true);
+        caller.finalize()?;
+        let answered = caller.until(|it| it.answers() > 0).await;
+        self.vendor.hold(false);
+        answered?;
+        caller.listen_for(QUIET).await?;
+        self.expect(&caller, 1)?;
+        self.say_utterance(&mut caller).await?;
+        self.expect(&caller, 2)
     }
 
     async fn times_are_of_what_was_handed_over(&self) -> Result<(), String> {

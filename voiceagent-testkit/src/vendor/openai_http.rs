@@ -54,7 +54,8 @@ pub(super) async fn serve<E: Endpoint>(
     let (number, _open) = state.open(Vec::new());
     let mut endpoint = begin(&state);
     let Ok(http) = HttpConnection::new(tcp) else { return };
-    let mut connection = Connection { http, state, number, control, stalled: false, cut: false };
+    let mut connection =
+        Connection { http, state, number, control, stalled: false, held: false, cut: false };
     // However it ends, the client sees the end.
     let _ = connection.run(&mut endpoint).await;
     if connection.cut {
@@ -69,6 +70,8 @@ pub(super) struct Connection {
     number: usize,
     control: broadcast::Receiver<Control>,
     stalled: bool,
+    /// It keeps its answers to itself for now.
+    held: bool,
     /// The script ended it.
     cut: bool,
 }
@@ -129,7 +132,7 @@ impl Connection {
     pub(super) async fn until(&mut self, due: Instant) -> Result<()> {
         loop {
             tokio::select! {
-                () = sleep_until(due) => return Ok(()),
+                () = sleep_until(due), if !self.held => return Ok(()),
                 read = self.http.more() => if read? == 0 { return Err(ended()) },
                 Ok(control) = self.control.recv() => {
                     self.obey(&control)?;
@@ -160,6 +163,10 @@ impl Connection {
             }
             Control::Stall => {
                 (self.cut, self.stalled) = (true, true);
+                Ok(())
+            }
+            Control::Hold(holds) => {
+                self.held = *holds;
                 Ok(())
             }
             Control::Text(_) => Ok(()),

@@ -96,6 +96,7 @@ pub(super) trait Session: Send {
 pub(super) enum Control {
     Close(u16, Arc<str>),
     Drop,
+    Hold(bool),
     Stall,
     Text(Arc<str>),
 }
@@ -310,7 +311,7 @@ async fn connection(tcp: TcpStream, script: Arc<dyn Script>, state: Arc<State>) 
     let (number, _open) = state.open(query.0);
     let idle = state.idle().map(|idle| (Instant::now() + idle.limit, idle));
     let connection =
-        Connection { socket, session, state, number, idle, stalled: false, cut: false };
+        Connection { socket, session, state, number, idle, stalled: false, held: None, cut: false };
     connection.run(control).await;
 }
 
@@ -371,6 +372,8 @@ struct Connection {
     /// When it ends unless there is a sign of life.
     idle: Option<(Instant, Idle)>,
     stalled: bool,
+    /// What it keeps to itself for now.
+    held: Option<Vec<Output>>,
     /// The script ended the connection, so that the client will come back.
     cut: bool,
 }
@@ -387,8 +390,10 @@ impl Connection {
     /// Sends what is due and takes what comes; `None` when the connection has ended.
     async fn step(&mut self, control: &mut broadcast::Receiver<Control>) -> Option<()> {
         while let Some(output) = self.session.poll(Instant::now()) {
-            if !self.stalled {
-                self.send(output).await?;
+            match &mut self.held {
+                _ if self.stalled => {}
+                Some(held) => held.push(output),
+                None => self.send(output).await?,
             }
         }
         let far = || Instant::now() + Duration::from_secs(3_600);
@@ -447,6 +452,16 @@ impl Connection {
                 None
             }
             Control::Drop => None,
+            Control::Hold(true) => {
+                self.held = Some(Vec::new());
+                Some(())
+            }
+            Control::Hold(false) => {
+                for output in self.held.take().unwrap_or_default() {
+                    self.send(output).await?;
+                }
+                Some(())
+            }
             Control::Stall => {
                 (self.stalled, self.idle) = (true, None);
                 Some(())

@@ -12,7 +12,12 @@ use super::{
     },
     fault, kind, parse, timings, warn,
 };
-use crate::wire::{json::seconds, secrets::Secrets, stt::SttCodec, ws::Frame};
+use crate::wire::{
+    json::seconds,
+    secrets::Secrets,
+    stt::{Settled, SttCodec},
+    ws::Frame,
+};
 
 /// How much later than a word's end the vendor may round.
 const ROUNDING: Duration = Duration::from_millis(20);
@@ -29,6 +34,8 @@ pub(crate) struct ListenCodec {
     heard: bool,
     started: bool,
     owes_final: bool,
+    /// What was told without waiting any longer for its final.
+    settled: Settled,
 }
 
 #[derive(Debug)]
@@ -84,6 +91,7 @@ impl SttCodec for ListenCodec {
 
     fn connected(&mut self, zero: Duration) {
         self.zero = zero;
+        self.settled.clear();
     }
 
     fn finalize(&mut self) -> Option<Cow<'static, str>> {
@@ -96,6 +104,9 @@ impl SttCodec for ListenCodec {
     }
 
     fn settle(&mut self, events: &mut Vec<SttEvent>) {
+        if let Some(interim) = &self.interim {
+            self.settled.note(&interim.text, interim.end);
+        }
         self.promote(events);
         if std::mem::take(&mut self.owes_final)
             && !matches!(events.last(), Some(SttEvent::Transcript(last)) if last.is_final)
@@ -114,6 +125,7 @@ impl ListenCodec {
             self.on_interim(heard, end, events);
             return;
         }
+        self.settled.clear();
         self.covered = self.covered.max(end);
         let owed = results.from_finalize && std::mem::take(&mut self.owes_final);
         // An empty final is worth sending when it takes back an interim, or was asked for.
@@ -189,6 +201,12 @@ impl ListenCodec {
         let mut words = timings(&alternative.words, self.zero);
         if words.is_empty() || start + ROUNDING >= self.covered {
             return Some(Heard { text: Arc::from(text), confidence, words });
+        }
+        if !self.settled.is_empty() {
+            // The times of words may move until they are final.
+            let said = Transcript::interim(text).with_words(words);
+            let Transcript { text, words, .. } = self.settled.clone().rest_of(said)?;
+            return Some(Heard { text, confidence, words });
         }
         words.retain(|word| word.start + ROUNDING >= self.covered);
         let text = words.iter().map(|it| &*it.word).collect::<Vec<_>>().join(" ");

@@ -17,7 +17,7 @@ use crate::wire::{
     http::Fault,
     json::{self, milliseconds},
     secrets::Secrets,
-    stt::SttCodec,
+    stt::{Settled, SttCodec},
     ws::Frame,
 };
 
@@ -40,6 +40,10 @@ pub(super) struct ItemCodec {
     items: VecDeque<Item>,
     /// Where finals were asked for whose items have no name yet.
     asked: VecDeque<Duration>,
+    /// Items that were told without waiting any longer for their finals, by name.
+    settled: Vec<(String, Settled)>,
+    /// How many finals that nobody waits for have no item yet.
+    late: usize,
     /// A final that was asked for on the connection before is still owed.
     owed: bool,
     /// Somebody speaks.
@@ -66,6 +70,8 @@ impl ItemCodec {
             covered: Duration::ZERO,
             items: VecDeque::new(),
             asked: VecDeque::new(),
+            settled: Vec::new(),
+            late: 0,
             owed: false,
             speaking: false,
         }
@@ -92,24 +98,60 @@ impl ItemCodec {
 
     fn on_stopped(&mut self, message: &Message<'_>) {
         self.speaking = false;
+        if self.is_settled(&message.item_id) {
+            return;
+        }
         let end = self.zero + milliseconds(message.audio_end_ms);
         self.item(&message.item_id, end).end = Some(end);
     }
 
     fn on_committed(&mut self, id: &str) {
-        let asked = self.asked.pop_front();
+        if self.is_settled(id) {
+            return;
+        }
+        let asked = self.pop_asked();
         let sent = self.sent;
         let item = self.item(id, Duration::ZERO);
         item.end = item.end.or(asked).or(Some(sent));
     }
 
+    /// Where the final was asked for that is answered now; `None` when nobody waits for it.
+    fn pop_asked(&mut self) -> Option<Duration> {
+        if self.late > 0 {
+            self.late -= 1;
+            return None;
+        }
+        self.asked.pop_front()
+    }
+
+    fn is_settled(&self, id: &str) -> bool {
+        self.settled.iter().any(|(settled, _)| settled == id)
+    }
+
+    /// The final of an item that was told before it: tells what is new in it.
+    fn on_late(&mut self, text: &str, at: usize, events: &mut Vec<SttEvent>) {
+        let (_, mut settled) = self.settled.swap_remove(at);
+        let new = settled.rest_of(Transcript::final_(text));
+        if let Some(new) = new.filter(|new| !new.text.is_empty()) {
+            self.tell(&new.text, self.covered, events);
+        }
+    }
+
     fn on_delta(&mut self, message: &Message<'_>, events: &mut Vec<SttEvent>) {
+        // Its final will tell all that is new.
+        if self.is_settled(&message.item_id) {
+            return;
+        }
         let spoken = self.sent.saturating_sub(SLOWEST_WORDS);
         self.item(&message.item_id, spoken).text.push_str(&message.delta);
         events.push(SttEvent::Transcript(Transcript::interim(self.pending())));
     }
 
     fn on_completed(&mut self, message: &Message<'_>, events: &mut Vec<SttEvent>) {
+        let is_it = |(id, _): &(String, Settled)| *id == message.item_id;
+        if let Some(at) = self.settled.iter().position(is_it) {
+            return self.on_late(message.transcript.trim(), at, events);
+        }
         let item = self.item(&message.item_id, self.covered);
         item.is_done = true;
         item.text = message.transcript.trim().to_owned();
@@ -157,8 +199,12 @@ impl ItemCodec {
         let codes = fault.codes();
         if codes.contains("commit_empty") {
             // Nobody has spoken since the last final.
-            self.asked.pop_front();
-            events.push(SttEvent::Transcript(Transcript::final_("")));
+            if self.late > 0 {
+                self.late -= 1;
+            } else {
+                self.asked.pop_front();
+                events.push(SttEvent::Transcript(Transcript::final_("")));
+            }
             return Ok(());
         }
         match fatal(&fault) {
@@ -249,6 +295,8 @@ impl SttCodec for ItemCodec {
         self.owed = self.owes_final();
         self.asked.clear();
         self.items.clear();
+        self.settled.clear();
+        self.late = 0;
     }
 
     fn finalize(&mut self) -> Option<Cow<'static, str>> {
@@ -267,10 +315,16 @@ impl SttCodec for ItemCodec {
             return;
         }
         let end = self.items.iter().filter_map(|item| item.end).max();
-        self.items.clear();
+        let end = end.unwrap_or(self.sent);
+        for item in self.items.drain(..).filter(|item| !item.is_done) {
+            let mut settled = Settled::default();
+            settled.note(&item.text, end);
+            self.settled.push((item.id, settled));
+        }
+        self.late += self.asked.len();
         self.asked.clear();
         self.owed = false;
-        self.tell(&text, end.unwrap_or(self.sent), events);
+        self.tell(&text, end, events);
     }
 }
 

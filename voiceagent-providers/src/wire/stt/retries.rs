@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use voiceagent_core::{Error, Result, Retry};
+use voiceagent_core::{Error, ErrorKind, Result, Retry};
 
 use crate::wire::backoff::Backoff;
 
@@ -18,6 +18,8 @@ pub(crate) struct Retries {
     patience: Duration,
     left: Duration,
     settles: bool,
+    /// Stalls since the vendor last proved to be well.
+    stalls: u32,
 }
 
 impl Retries {
@@ -25,7 +27,7 @@ impl Retries {
     /// it has understood becomes a final then.
     pub(crate) fn new(patience: Duration, settles: bool) -> Self {
         let backoff = Backoff::new(FIRST_WAIT, LONGEST_WAIT, TRIES, Backoff::random_seed());
-        Self { backoff, patience, left: patience, settles }
+        Self { backoff, patience, left: patience, settles, stalls: 0 }
     }
 
     /// Whoever takes the stream over has another patience, and hears the audio again, or not.
@@ -45,6 +47,7 @@ impl Retries {
     /// The loss itself, when another try is of no use, there were enough, or the vendor asks for
     /// more patience than there is.
     pub(crate) fn after(&mut self, lost: Error) -> Result<Duration> {
+        self.stalls += u32::from(lost.kind() == ErrorKind::Stalled);
         if lost.retry() == Retry::Never {
             return Err(lost);
         }
@@ -60,8 +63,17 @@ impl Retries {
         })
     }
 
+    /// How many times as long as usual to wait for the first words. A stall that the next connection
+    /// repeats may be noise, of which a vendor that is well says nothing: each further one is
+    /// believed twice as long as the one before.
+    pub(crate) const fn belief(&self) -> u32 {
+        let doubled = self.stalls.saturating_sub(1);
+        1 << if doubled < TRIES { doubled } else { TRIES }
+    }
+
     /// The vendor has proved to be well.
     pub(crate) const fn reset(&mut self) {
+        self.stalls = 0;
         self.backoff.reset();
         self.left = self.patience;
     }
@@ -107,6 +119,21 @@ mod tests {
             }
             assert!(retries.after(Error::new(kind, "read", "lost")).is_err());
         }
+    }
+
+    #[test]
+    fn a_stall_that_is_repeated_is_waited_for_twice_as_long_each_time() {
+        let mut retries = Retries::new(Duration::ZERO, true);
+        let mut beliefs = vec![retries.belief()];
+        for kind in [ErrorKind::Stalled, ErrorKind::Stalled, ErrorKind::Disconnected] {
+            retries.after(Error::new(kind, "read", "lost")).unwrap();
+            beliefs.push(retries.belief());
+        }
+        retries.after(Error::new(ErrorKind::Stalled, "read", "lost")).unwrap();
+        beliefs.push(retries.belief());
+        assert_eq!(beliefs, [1, 1, 2, 2, 4]);
+        retries.reset();
+        assert_eq!(retries.belief(), 1);
     }
 
     #[test]

@@ -390,7 +390,7 @@ impl<C: SttCodec> Stream<C> {
     fn stall_limit(&self) -> Duration {
         let Settings { stall_timeout, idle_stall_timeout, pause_stall_timeout, .. } = self.settings;
         if !self.codec.in_turn() {
-            idle_stall_timeout
+            idle_stall_timeout * self.retries.belief()
         } else if self.loud < stall_timeout / 2 {
             stall_timeout.max(pause_stall_timeout)
         } else {

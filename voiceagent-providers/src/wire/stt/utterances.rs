@@ -6,7 +6,7 @@ use voiceagent_core::{
     stt::{SttEvent, Transcript},
 };
 
-use super::codec::SttCodec;
+use super::{codec::SttCodec, settled::Settled};
 use crate::wire::{secrets::Secrets, ws::Frame};
 
 /// Words come no later than this after they were spoken.
@@ -88,6 +88,10 @@ pub(crate) struct Utterances {
     owed: bool,
     /// A final has come since one was asked for.
     told: bool,
+    /// What was told without waiting any longer for its final.
+    settled: Settled,
+    /// How many finals are still to come that nobody waits for.
+    late: usize,
 }
 
 impl Utterances {
@@ -108,39 +112,49 @@ impl Utterances {
 
     /// All that was understood since the last final.
     pub(crate) fn on_interim(&mut self, text: &str, events: &mut Vec<SttEvent>) {
-        let text = text.trim();
-        if self.interim == text {
+        let new = if self.late > 0 { self.settled.rest(text) } else { text.trim().to_owned() };
+        if self.interim == new {
             return;
         }
         if self.interim.is_empty() {
             self.start = self.covered.max(self.sent.saturating_sub(SLOWEST_WORDS));
         }
-        text.clone_into(&mut self.interim);
-        events.push(SttEvent::Transcript(Transcript::interim(text)));
+        self.interim.clone_from(&new);
+        events.push(SttEvent::Transcript(Transcript::interim(new)));
     }
 
     /// A final that covers the audio before `end`, or where that is not known, up to where it was
-    /// asked for.
+    /// asked for. Whether any of it is new.
     pub(crate) fn on_final(
         &mut self,
         transcript: Transcript,
         end: Option<Duration>,
         events: &mut Vec<SttEvent>,
-    ) {
+    ) -> bool {
         let asked = self.asked.front().copied();
         self.cover(end.or(asked).unwrap_or(self.sent));
         self.interim.clear();
+        let new = if self.late > 0 { self.settled.rest_of(transcript) } else { Some(transcript) };
+        let Some(new) = new else { return false };
         self.told = true;
-        events.push(SttEvent::Transcript(transcript));
+        events.push(SttEvent::Transcript(new));
+        true
     }
 
     /// Whether a final that was asked for has not come: the next one tells nothing of the user.
     pub(crate) fn is_asked(&self) -> bool {
-        !self.asked.is_empty()
+        !self.asked.is_empty() || self.late > 0
     }
 
     /// All that was asked for has been told; if that is nothing, an empty final tells it.
     pub(crate) fn on_answered(&mut self, events: &mut Vec<SttEvent>) {
+        if self.late > 0 {
+            self.late -= 1;
+            if self.late == 0 {
+                self.settled.clear();
+            }
+            return;
+        }
         let Some(asked) = self.asked.pop_front() else { return };
         self.cover(asked);
         if !std::mem::take(&mut self.told) {
@@ -224,6 +238,8 @@ impl<C: UtteranceCodec> SttCodec for InOrder<C> {
         (heard.zero, heard.sent) = (zero, zero);
         heard.owed = heard.owed || !heard.asked.is_empty();
         heard.asked.clear();
+        heard.late = 0;
+        heard.settled.clear();
     }
 
     fn finalize(&mut self) -> Option<Cow<'static, str>> {
@@ -243,8 +259,11 @@ impl<C: UtteranceCodec> SttCodec for InOrder<C> {
         let owed = self.owes_final();
         let heard = &mut self.heard;
         heard.owed = false;
+        // A vendor that told one since has left out the mark, which will not come.
+        heard.late = if heard.told { 0 } else { heard.late + heard.asked.len() };
         let end = heard.asked.drain(..).next_back().unwrap_or(heard.sent);
         let text = std::mem::take(&mut heard.interim);
+        heard.settled.note(&text, end);
         if owed || !text.is_empty() {
             heard.cover(end);
             events.push(SttEvent::Transcript(Transcript::final_(text)));
