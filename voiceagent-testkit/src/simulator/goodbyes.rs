@@ -4,7 +4,11 @@ use super::{Violation, log::Account, prose};
 
 /// A model that has said goodbye and hung up is not asked to speak again.
 pub(super) fn check(account: &Account) -> Option<Violation> {
-    let twice = account.conversations.iter().find(|messages| has_left(messages, account))?;
+    let twice = account
+        .conversations
+        .iter()
+        .chain(&account.successions)
+        .find(|messages| has_left(messages, account))?;
     let seen = format!("the model is asked after {:?}", &twice[twice.len().saturating_sub(3)..]);
     Some(Violation { law: "a goodbye is said once", seen })
 }

@@ -61,6 +61,9 @@ pub(super) struct Account {
     /// When one of the two hung up.
     pub(super) hung_up: Option<Duration>,
     pub(super) conversations: Vec<Arc<[Message]>>,
+    /// What speech-to-speech models were told of what was before them. A call that still runs has no
+    /// result there.
+    pub(super) successions: Vec<Arc<[Message]>>,
     pub(super) asked: Vec<Asked>,
     /// What a vendor was told that must not be told.
     pub(super) misuse: Vec<(Duration, String)>,

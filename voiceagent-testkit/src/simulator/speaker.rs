@@ -70,7 +70,7 @@ impl RealtimeModel for Speaker {
             return Err(lost("refused"));
         }
         self.log.tell(|| format!("model is opened after {:?}", options.history.last()));
-        self.log.account().conversations.push(options.history);
+        self.log.account().successions.push(options.history);
         let opened = self.log.open();
         let dice = Dice::new(self.seed, 400 + u64::from(link));
         let (profile, mind, log) = (self.profile.clone(), self.mind.clone(), self.log.clone());

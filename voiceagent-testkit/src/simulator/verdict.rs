@@ -166,6 +166,8 @@ impl Judge<'_> {
         let all = shown.chain(account.remembered.as_deref());
         let wrong = all.filter_map(unpaired).next();
         self.check(wrong.is_none(), "each call has one result", || format!("{wrong:?}"));
+        let wrong = account.successions.iter().find_map(|messages| mistold(messages));
+        self.check(wrong.is_none(), "no call has two results", || format!("{wrong:?}"));
     }
 
     fn tools(&mut self, messages: &[Message]) {
@@ -286,7 +288,23 @@ fn joined(spans: &[Span]) -> Vec<Span> {
     joined
 }
 
-/// A tool call without exactly one result behind it, or a result without a call.
+/// A tool call that is there twice, or a result without a call before it, or a second one.
+fn mistold(messages: &[Message]) -> Option<ToolCallId> {
+    let (mut open, mut seen) = (BTreeSet::new(), BTreeSet::new());
+    for message in messages {
+        match message {
+            Message::ToolCall(call) if !seen.insert(call.id.clone()) => {
+                return Some(call.id.clone());
+            }
+            Message::ToolCall(call) => drop(open.insert(call.id.clone())),
+            Message::ToolResult { id, .. } if !open.remove(id) => return Some(id.clone()),
+            _ => {}
+        }
+    }
+    None
+}
+
+/// A tool call without exactly one result right behind it, or a result without a call.
 fn unpaired(messages: &[Message]) -> Option<ToolCallId> {
     let (mut open, mut seen) = (Vec::new(), BTreeSet::new());
     for message in messages {
